@@ -19,10 +19,12 @@ fn start(place: &Place) -> Result<Ca> {
     with(place, "")
 }
 
-/// With further sections of its configuration.
+/// The server with further sections in its configuration.
 fn with(place: &Place, sections: &str) -> Result<Ca> {
-    let (port, issuer) = (ports::free()?, Issuer::new(place)?);
-    let (file, database) = (place.file("acme_srv.cfg"), place.file("acme_srv.db"));
+    let port = ports::free()?;
+    let issuer = Issuer::new(place)?;
+    let file = place.file("acme_srv.cfg");
+    let database = place.file("acme_srv.db");
     fs::create_dir(place.file("certificates"))?;
     fs::write(
         &file,

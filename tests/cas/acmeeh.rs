@@ -1,4 +1,4 @@
-//! acmeeh, with PostgreSQL, and Caddy before it for TLS.
+//! acmeeh, with PostgreSQL, and Caddy in front of it for TLS.
 
 use std::ffi::OsString;
 use std::fs;
@@ -19,11 +19,13 @@ use crate::scene::{DNS, play_beside_dns};
 /// PostgreSQL does not run as root.
 const NOBODY: u32 = 65534;
 
-/// The copy that is run has seconds where it had days.
+/// Validity in seconds: the copy that runs counts seconds where the original counts days.
 const LIFETIME: u32 = 150;
 
 fn start(place: &Place) -> Result<Ca> {
-    let (port, behind, issuer) = (ports::free()?, ports::free()?, Issuer::new(place)?);
+    let port = ports::free()?;
+    let behind = ports::free()?;
+    let issuer = Issuer::new(place)?;
     let database = Database::new(place)?;
     let file = place.file("acmeeh.yml");
     fs::write(&file, configuration(port, behind, &issuer, &database.directory))?;
@@ -56,7 +58,8 @@ fn configuration(port: u16, behind: u16, issuer: &Issuer, database: &Path) -> St
 
 /// A TLS proxy, since the CA speaks no TLS itself.
 fn front(place: &Place, port: u16, behind: u16) -> Result<Program> {
-    let (certificate, key) = (&place.authority.certificate, &place.authority.key);
+    let certificate = &place.authority.certificate;
+    let key = &place.authority.key;
     let file = place.file("Caddyfile");
     fs::write(
         &file,
@@ -81,7 +84,7 @@ struct Database {
 impl Database {
     fn new(place: &Place) -> Result<Self> {
         place.admit_others()?;
-        // Where it was unpacked may be a place that root alone may look into.
+        // Only root may be able to enter the directory where PostgreSQL was unpacked.
         let copy = place.file("postgresql");
         let copied = Command::new("cp").arg("--archive").arg(artifacts::postgresql()?).arg(&copy).status()?;
         ensure!(copied.success(), "PostgreSQL can't be copied");
@@ -99,7 +102,7 @@ impl Database {
     }
 
     fn program(&self, arguments: impl IntoIterator<Item = OsString>) -> Program {
-        // Who becomes another user no longer ends with the one who started it, unless he says so again.
+        // A process that changes its user loses its parent-death signal, unless it sets one again.
         let user = ["--reuid=65534", "--regid=65534", "--clear-groups", "--pdeathsig=KILL", "--"];
         Program::new("setpriv".into(), self.log.clone()).args(user).args([&self.program]).args(arguments)
     }
@@ -111,7 +114,7 @@ impl Database {
         program.ready(move || fs::read_to_string(&state).is_ok_and(|text| text.contains("ready")))
     }
 
-    /// Does this while no server runs.
+    /// Runs a statement while the server is stopped.
     fn tell(&self, statement: &str) -> Result<()> {
         let script = "echo \"$1\" | \"$2\" postgres --single -D \"$3\" postgres";
         let user = ["--reuid=65534", "--regid=65534", "--clear-groups", "--", "sh", "-c", script, "sh", statement];
@@ -136,7 +139,7 @@ behaviours!(
 #[test]
 fn a_name_with_a_standing_record() -> Result<()> {
     proved(Authority::Acmeeh, Proof::DnsPersist01, || {
-        // The record is looked for at the zone's own name servers.
+        // The record is looked up at the zone's own name servers.
         play_beside_dns("dns-persist-01", ports::free, start, &[], |scene| {
             let server = PowerDns::at(&scene.place, "example", DNS)?;
             scene.want(&[("persist", &["standing.example"])])?;

@@ -8,13 +8,13 @@ use crate::ca::Ca;
 use crate::proofs::{Authority, Proof, proved};
 use crate::scene::{PATIENCE, play};
 
-/// How long a failure may keep a name from being tried again, and the try may take.
+/// Time limit of a retry: the backoff after a failure, and the attempt.
 pub(crate) const RETRY: Duration = Duration::from_secs(240);
 
-/// How a server is started, in its place.
+/// Starts a server in its place.
 pub(crate) type Start = fn(&harness::Place) -> Result<Ca>;
 
-/// A test for each of these behaviours.
+/// Declares a test for each of these behaviours.
 macro_rules! behaviours {
     ($authority:expr, $start:expr, $($behaviour:ident),* $(,)?) => {
         $(

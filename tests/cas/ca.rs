@@ -1,4 +1,4 @@
-//! A running ACME server, whichever it is.
+//! A running ACME server of any kind.
 
 use std::ffi::OsString;
 use std::fs;
@@ -12,13 +12,13 @@ use harness::tls::Roots;
 use harness::{Place, Process, until};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose};
 
-/// How long a server may take to start: interpreters and databases among them.
+/// Time limit of a server's start: interpreters and databases take long.
 const START: Duration = Duration::from_secs(90);
 
-/// Loses all accounts, and orders with them, of a server that does not run.
+/// Deletes all accounts of a stopped server, and their orders.
 type Forget = Box<dyn Fn() -> Result<()>>;
 
-/// An ACME server at `localhost`, with an API that the place's authority vouches for.
+/// An ACME server at `localhost`, with a certificate of the place's authority.
 pub(crate) struct Ca {
     programs: Vec<Program>,
     running: Vec<Process>,
@@ -27,7 +27,7 @@ pub(crate) struct Ca {
     port: u16,
     root: PathBuf,
     forget: Forget,
-    /// Options of a resolver that is to use it, beside `caServer`: their names below `acme`, and the values in YAML.
+    /// Options of a resolver for this CA, besides `caServer`: their names below `acme`, and the values in YAML.
     pub(crate) options: Vec<(&'static str, String)>,
     /// Further flags of `run`.
     pub(crate) flags: Vec<&'static str>,
@@ -57,13 +57,13 @@ impl Program {
         self
     }
 
-    /// The next one is started when this says so.
+    /// Sets the condition for starting the next program.
     pub(crate) fn ready(mut self, ready: impl Fn() -> bool + 'static) -> Self {
         self.ready = Box::new(ready);
         self
     }
 
-    /// With its output in this file.
+    /// Sends the output to this file.
     pub(crate) fn logged(mut self, log: PathBuf) -> Self {
         self.log = log;
         self
@@ -76,7 +76,7 @@ impl Program {
         })
     }
 
-    /// Runs it to its end.
+    /// Runs the program to its end.
     pub(crate) fn run(&self) -> Result<String> {
         let mut process = self.start()?;
         let status = process.wait(START)?;
@@ -86,8 +86,8 @@ impl Program {
 }
 
 impl Ca {
-    /// Starts the programs of a server that has its directory at this path of this port, and whose certificates end at
-    /// `root`, which may be made at its start.
+    /// Starts the programs of a server. Its directory is at this path of this port, and its chains end at `root`, which
+    /// the server may make at its start.
     pub(crate) fn start(
         place: &Place,
         (port, path): (u16, &str),
@@ -100,8 +100,10 @@ impl Ca {
             name: "localhost".to_owned(),
             roots: Roots::from_pem(&fs::read_to_string(&place.authority.root)?)?,
         };
-        let (path, forget) = (path.to_owned(), Box::new(forget));
-        let (options, flags) = (Vec::new(), Vec::new());
+        let path = path.to_owned();
+        let forget = Box::new(forget);
+        let options = Vec::new();
+        let flags = Vec::new();
         let mut ca = Self { programs, running: Vec::new(), api, path, port, root, forget, options, flags };
         ca.resume()?;
         Ok(ca)
@@ -122,7 +124,7 @@ impl Ca {
         Roots::from_pem(&fs::read_to_string(&self.root).with_context(|| format!("{}", self.root.display()))?)
     }
 
-    /// Ends its programs in good order, the last one first: whoever kills them would leave their workers.
+    /// Stops the programs in order, the last one first: killing them would leave their workers.
     pub(crate) fn stop(&mut self) -> Result<()> {
         while let Some(mut process) = self.running.pop() {
             process.stop()?;
@@ -130,7 +132,7 @@ impl Ca {
         Ok(())
     }
 
-    /// Starts it again, with all that it had.
+    /// Starts the server again, with all its state.
     pub(crate) fn resume(&mut self) -> Result<()> {
         for program in &self.programs {
             let mut process = program.start()?;
@@ -149,12 +151,12 @@ impl Ca {
         })
     }
 
-    /// Takes its accounts from it, while it does not run.
+    /// Deletes its accounts, while it is stopped.
     pub(crate) fn forget(&self) -> Result<()> {
         (self.forget)()
     }
 
-    /// The files with what its programs have written.
+    /// The files with the programs' output.
     pub(crate) fn logs(&self) -> impl Iterator<Item = &Path> {
         self.programs.iter().map(|program| program.log.as_path())
     }
@@ -168,14 +170,14 @@ impl Drop for Ca {
     }
 }
 
-/// A root that servers issue with, as files in PEM.
+/// A root with its key for a server to issue with, as PEM files.
 pub(crate) struct Issuer {
     pub(crate) certificate: PathBuf,
     pub(crate) key: PathBuf,
 }
 
 impl Issuer {
-    /// Makes one, of the kind that a private CA has.
+    /// Makes a root as private CAs have it.
     pub(crate) fn new(place: &Place) -> Result<Self> {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);

@@ -9,12 +9,14 @@ use crate::behaviours::behaviours;
 use crate::ca::{Ca, Program};
 use crate::proofs::Authority;
 
-/// The shortest that it takes.
+/// The shortest validity that Caddy accepts.
 const LIFETIME: u32 = 300;
 
 fn start(place: &Place) -> Result<Ca> {
-    let (port, directory) = (ports::free()?, place.file("caddy"));
-    let (certificate, key) = (&place.authority.certificate, &place.authority.key);
+    let port = ports::free()?;
+    let directory = place.file("caddy");
+    let certificate = &place.authority.certificate;
+    let key = &place.authority.key;
     let file = place.file("Caddyfile");
     fs::write(
         &file,

@@ -1,4 +1,4 @@
-//! django-ca, on SQLite, with the hash that it takes by default for a key on an elliptic curve: SHA-512.
+//! django-ca, on SQLite, with its default hash for elliptic-curve keys: SHA-512.
 
 use std::fs;
 
@@ -11,7 +11,7 @@ use crate::proofs::{Authority, Proof, proved};
 use crate::python::{gunicorn, python};
 use crate::scene::{PATIENCE, play};
 
-/// Django's settings: a new project's, and what django-ca asks for.
+/// Django's settings: a new project's, and those that django-ca needs.
 const SETTINGS: &str = include_str!("django_ca_settings.py");
 
 const URLS: &str = "from django.urls import include, path\n\
@@ -22,7 +22,7 @@ const APPLICATION: &str = "django.core.wsgi:get_wsgi_application()";
 /// Prints the root's certificate, among lines of the shell's own.
 const ROOT: &str = "from django_ca.models import CertificateAuthority as A; print(A.objects.get().pub.pem)";
 
-/// Makes revocation lists anew, before they end: `manage.py generate_crls` has no flag for that.
+/// Renews revocation lists before they expire: `manage.py generate_crls` has no flag for that.
 const LIST: &str = "from django_ca.celery.messages import UseCertificateAuthoritiesTaskArgs as Arguments\n\
     from django_ca.tasks import generate_crls\ngenerate_crls(Arguments(force=True))";
 
@@ -36,16 +36,16 @@ fn start(place: &Place) -> Result<Ca> {
 /// A Django project.
 struct Project<'p> {
     place: &'p Place,
-    /// The port of its revocation lists, without TLS. Where there is none, its certificates name a list that nobody
-    /// serves.
+    /// The port of the revocation lists, without TLS. Without it, certificates name a list that nobody serves.
     lists: Option<u16>,
-    /// The validity of its certificates. It is cut to whole minutes.
+    /// Validity of certificates, cut to whole minutes.
     minutes: u32,
 }
 
 impl Project<'_> {
     fn start(&self) -> Result<Ca> {
-        let (place, port) = (self.place, ports::free()?);
+        let place = self.place;
+        let port = ports::free()?;
         fs::create_dir(place.file("django"))?;
         fs::write(place.file("project_settings.py"), SETTINGS)?;
         fs::write(place.file("project_urls.py"), URLS)?;
@@ -65,7 +65,7 @@ impl Project<'_> {
         Ca::start(place, (port, path), programs, root, move || forget.run().map(drop))
     }
 
-    /// `manage.py`, without the file.
+    /// `manage.py` with these arguments.
     fn manage(&self, arguments: &[&str]) -> Result<Program> {
         let program = python(self.place, "django-ca")?.args(["-m", "django"]).args(arguments);
         let log = self.place.file(&format!("manage-{}.log", arguments.first().unwrap_or(&"")));
@@ -82,9 +82,10 @@ impl Project<'_> {
     }
 }
 
-/// The certificate in what a program has printed.
+/// The certificate in a program's output.
 fn certificate(text: &str) -> Result<String> {
-    let (begin, end) = ("-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----");
+    let begin = "-----BEGIN CERTIFICATE-----";
+    let end = "-----END CERTIFICATE-----";
     let (_, rest) = text.split_once(begin).context("no certificate")?;
     let (body, _) = rest.split_once(end).context("no whole certificate")?;
     Ok(format!("{begin}{body}{end}\n"))
@@ -94,7 +95,7 @@ behaviours!(
     Authority::DjangoCa,
     start,
     http_01,
-    // It looks for a wildcard's record at `_acme-challenge.*.…`, where nobody puts it.
+    // The server looks for a wildcard's record at `_acme-challenge.*.…`, where nobody puts it.
     dns_01_without_a_wildcard,
     a_renewal,
     the_ca_restarted,
@@ -118,7 +119,7 @@ fn a_certificate_that_its_list_names_is_replaced() -> Result<()> {
             let project = Project { place, lists: Some(lists), minutes: 24 * 60 };
             project.manage(&["revoke_cert", &first.serial])?.run()?;
             project.manage(&["shell", "--command", LIST])?.run()?;
-            // The list of before is good for a day, for the server, which keeps it in memory, as for us.
+            // The previous list is valid for a day, both for the server, which caches it, and for us.
             scene.ca.stop()?;
             scene.ca.resume()?;
             scene.restart()?;

@@ -77,8 +77,8 @@ impl Authority {
     }
 }
 
-/// Proves it, and writes down that it was proved. Where no network can be made, nothing is run and nothing proved: that
-/// is said.
+/// Runs a test, and records its success. Where no network can be made, the test is skipped with a message, and nothing
+/// is recorded.
 pub(crate) fn proved(authority: Authority, proof: Proof, prove: impl FnOnce() -> Result<()>) -> Result<()> {
     if !network::is_possible() {
         eprintln!("not run: only root can make networks; `unshare --user --map-root-user` lets others");
@@ -99,7 +99,7 @@ fn file(authority: Authority, proof: Proof) -> Result<PathBuf> {
     Ok(directory()?.join(format!("{authority:?}.{proof:?}")))
 }
 
-/// The table of what was proved, in Markdown.
+/// The table of recorded proofs, in Markdown.
 fn table() -> Result<String> {
     let mut text = "| CA |".to_owned();
     for (_, name) in COLUMNS {

@@ -8,13 +8,13 @@ use harness::{Place, artifacts};
 
 use crate::ca::Program;
 
-/// A program of the server's environment, which runs in the place's directory.
+/// A program of the server's environment, run in the place's directory.
 pub(crate) fn python(place: &Place, server: &str) -> Result<Program> {
     let program = Program::new(artifacts::acme_server(server)?, place.file(&format!("{server}.log")));
     Ok(program.env("HOME", place.path()).env("PYTHONPATH", place.path()).env("PYTHONDONTWRITEBYTECODE", "1"))
 }
 
-/// gunicorn with this WSGI application at this port, by TLS with the certificate of the place's authority.
+/// gunicorn with this WSGI application at this port, with a TLS certificate of the place's authority.
 pub(crate) fn gunicorn(place: &Place, server: &str, port: u16, application: &str) -> Result<Program> {
     let authority = &place.authority;
     let file = |path: &PathBuf| path.clone().into_os_string();

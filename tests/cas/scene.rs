@@ -1,5 +1,4 @@
-//! A CA, and `envoy-autocert run` as its client, in a network of their own, in which the ports 80, 443 and 53 are
-//! theirs.
+//! A CA, with `envoy-autocert run` as its client, in a network of their own, so that the ports 80, 443 and 53 are free.
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -12,17 +11,17 @@ use harness::{Backend, Challtestsrv, Place, Process, artifacts, network, until};
 
 use crate::ca::Ca;
 
-/// How long something may take that takes seconds on an idle machine.
+/// Time limit for work that takes seconds on an idle machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The port of name servers.
 pub(crate) const DNS: u16 = 53;
 
-/// How much of each log is shown after a failure.
+/// Number of lines of each log shown after a failure.
 const SHOWN_LINES: usize = 40;
 const SHOWN_CHARACTERS: usize = 500;
 
-/// The ways to prove a name, as resolvers are named here, and their options.
+/// The resolvers, one for each challenge type, with their options.
 const RESOLVERS: [(&str, &str); 4] = [
     ("http", "httpChallenge: { entryPoint: web }"),
     ("tls", "tlsChallenge: {}"),
@@ -30,10 +29,10 @@ const RESOLVERS: [(&str, &str); 4] = [
     ("persist", "dnsPersistChallenge: { resolvers: [\"127.0.0.1\"] }"),
 ];
 
-/// A certificate that a router wants: how its names are proved, and the names.
+/// A certificate that a router wants: its resolver, and its names.
 pub(crate) type Wanted<'a> = (&'a str, &'a [&'a str]);
 
-/// All of it. The fields are in the order in which they end.
+/// The whole scene. The fields are in the order in which they are dropped.
 pub(crate) struct Scene {
     run: Process,
     pub(crate) ca: Ca,
@@ -43,8 +42,7 @@ pub(crate) struct Scene {
     pub(crate) place: Place,
 }
 
-/// Plays a scene with this CA, in which these certificates are wanted. After a failure the logs are kept and their end
-/// is shown.
+/// Runs a scene with this CA and these wanted certificates. After a failure the logs are kept and their end is shown.
 pub(crate) fn play(
     name: &str,
     start: impl FnOnce(&Place) -> Result<Ca> + Send,
@@ -87,12 +85,12 @@ impl Scene {
         self.served_within(name, PATIENCE)
     }
 
-    /// The same in this time.
+    /// The same within this time.
     pub(crate) fn served_within(&mut self, name: &str, limit: Duration) -> Result<Served> {
         self.until_served(name, limit, |_| Ok(()))
     }
 
-    /// Waits until the certificate that is served for a name is another one.
+    /// Waits until another certificate is served for a name.
     pub(crate) fn renewed(&mut self, name: &str, before: &Served, limit: Duration) -> Result<Served> {
         self.until_served(name, limit, |served| {
             ensure!(served.serial != before.serial, "still {}", before.serial);
@@ -104,14 +102,14 @@ impl Scene {
         let address = self.place.websecure_address();
         until(&format!("a certificate for {name}"), limit, || {
             self.run.check()?;
-            // The root may be another one after a restart of the CA.
+            // The root may have changed with a restart of the CA.
             let served = handshake(address, name, &self.ca.roots()?)?;
             judge(&served)?;
             Ok(served)
         })
     }
 
-    /// Wants other certificates from now on, while everything runs.
+    /// Changes the wanted certificates at run time.
     pub(crate) fn want(&self, wanted: &[Wanted<'_>]) -> Result<()> {
         Ok(fs::write(self.place.file("dynamic.yml"), routers(&self.backend, wanted))?)
     }
@@ -136,7 +134,7 @@ impl Scene {
         self.run.log()
     }
 
-    /// Kills our client, and starts it again with what it has stored.
+    /// Kills our client, and starts it again with its storage.
     pub(crate) fn restart(&mut self) -> Result<()> {
         self.run.kill();
         self.run = client(&self.place, &self.bridge, &self.ca)?;
@@ -148,7 +146,7 @@ impl Scene {
         let our = self.place.file("run.log");
         for log in self.ca.logs().chain([our.as_path()]) {
             let text = String::from_utf8_lossy(&fs::read(log).unwrap_or_default()).into_owned();
-            // Envoy tells of each of its extensions.
+            // Envoy logs each of its extensions.
             let lines: Vec<String> = text
                 .lines()
                 .filter(|line| !line.contains("[info][main]") && !line.contains("[info][config]"))
@@ -160,7 +158,7 @@ impl Scene {
     }
 }
 
-/// A resolver for each way to prove a name.
+/// The configuration, with a resolver for each challenge type.
 fn configuration(place: &Place, ca: &Ca) -> String {
     let options: String = ca.options.iter().map(|(name, value)| format!("      {name}: {value}\n")).collect();
     let resolver = |(name, challenge): &(&str, &str)| {
@@ -186,7 +184,8 @@ fn configuration(place: &Place, ca: &Ca) -> String {
 fn routers(backend: &Backend, wanted: &[Wanted<'_>]) -> String {
     let router = |(number, (resolver, names)): (usize, &Wanted<'_>)| {
         let main = names.first().copied().unwrap_or_default();
-        let (host, sans) = (main.trim_start_matches("*."), names.get(1..).unwrap_or_default());
+        let host = main.trim_start_matches("*.");
+        let sans = names.get(1..).unwrap_or_default();
         format!(
             "    router-{number}:\n      rule: Host(`{host}`)\n      service: site\n      \
              tls: {{ certResolver: {resolver}, domains: [{{ main: {main:?}, sans: {sans:?} }}] }}\n"
@@ -200,7 +199,8 @@ fn routers(backend: &Backend, wanted: &[Wanted<'_>]) -> String {
 }
 
 fn client(place: &Place, bridge: &HttpReq, ca: &Ca) -> Result<Process> {
-    let (envoy, plugin) = (artifacts::envoy()?, artifacts::wasm()?);
+    let envoy = artifacts::envoy()?;
+    let plugin = artifacts::wasm()?;
     Process::start(&artifacts::sidecar()?, &place.file("run.log"), |command| {
         command.arg("run").arg("--config").arg(place.file("traefik.yml"));
         command.arg("--runtime-dir").arg(place.file("run")).arg("--envoy").arg(envoy).arg("--plugin").arg(plugin);

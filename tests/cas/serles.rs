@@ -1,4 +1,4 @@
-//! serles, with a signing backend of the tests' own: the one that comes with it copies no name into a certificate.
+//! serles, with a signing backend of the tests' own: its own backend copies no name into a certificate.
 
 use std::fs;
 
@@ -10,14 +10,16 @@ use crate::ca::{Ca, Issuer};
 use crate::proofs::Authority;
 use crate::python::gunicorn;
 
-/// The backend, which serles' configuration names.
+/// The backend that serles' configuration names.
 const BACKEND: &str = include_str!("serles_backend.py");
 
 const LIFETIME: u32 = 60;
 
 fn start(place: &Place) -> Result<Ca> {
-    let (port, issuer) = (ports::free()?, Issuer::new(place)?);
-    let (file, database) = (place.file("serles.ini"), place.file("serles.sqlite"));
+    let port = ports::free()?;
+    let issuer = Issuer::new(place)?;
+    let file = place.file("serles.ini");
+    let database = place.file("serles.sqlite");
     fs::write(place.file("serles_backend.py"), BACKEND)?;
     fs::write(
         &file,

@@ -1,7 +1,7 @@
-//! Another client, instant-acme, gets certificates from the scripted CA, so that the CA of our flows is not right for
-//! our own client alone.
+//! Another client, instant-acme, gets certificates from the scripted CA: so that CA isn't right for our own client
+//! alone.
 //!
-//! The CA runs on a thread of its own, as it is no thing to share; its answers are looked at by its journal.
+//! The CA runs on a thread of its own, as it can't be shared; its journal shows its responses.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -21,22 +21,22 @@ use instant_acme::{
 };
 use tokio::sync::oneshot;
 
-/// The time of the CA's clock: 2026-01-01. It stands still, as nothing here waits for it.
+/// The time of the CA's clock: 2026-01-01. The clock stands still, as no wait depends on it.
 const NOW_MILLIS: i64 = 1_767_225_600_000;
-/// Looks in quick succession, and many of them: the CA has no other work.
+/// Polls in quick succession, and many of them: the CA has no other work.
 const LOOKS: RetryPolicy = RetryPolicy::new().initial_delay(Duration::from_millis(1)).backoff(1.0);
 
 /// A call to the CA, run on its thread.
 type Ask = Box<dyn FnOnce(&mut Ca) + Send>;
 
-/// The thread of the CA, as its clients reach it.
+/// The CA's thread, as its clients reach it.
 #[derive(Clone)]
 struct Reach {
     asks: mpsc::Sender<Ask>,
 }
 
 impl Reach {
-    /// A CA of its own that behaves like this.
+    /// Starts a CA with these settings.
     fn new(settings: impl FnOnce() -> Settings + Send + 'static) -> Self {
         let (asks, asked) = mpsc::channel::<Ask>();
         std::thread::spawn(move || {
@@ -49,7 +49,7 @@ impl Reach {
         Self { asks }
     }
 
-    /// Does something with the CA.
+    /// Runs a function on the CA's thread.
     async fn with<T: Send + 'static>(&self, act: impl FnOnce(&mut Ca) -> T + Send + 'static) -> Result<T> {
         let (done, outcome) = oneshot::channel();
         let ask: Ask = Box::new(move |ca| drop(done.send(act(ca))));
@@ -100,14 +100,15 @@ impl HttpClient for Reach {
     }
 }
 
-/// Answers the challenges of an order, or answers them wrongly.
+/// Answers the challenges of an order, rightly or wrongly.
 async fn answer(reach: &Reach, order: &mut Order, kind: &ChallengeType, is_right: bool) -> Result<()> {
     let mut authorizations = order.authorizations();
     while let Some(authorization) = authorizations.next().await {
         let mut authorization = authorization?;
         let mut challenge = authorization.challenge(kind.clone()).context("this challenge is not offered")?;
         let host = challenge.identifier().to_string().trim_start_matches("*.").to_owned();
-        let (token, mut value) = (challenge.token.clone(), challenge.key_authorization().as_str().to_owned());
+        let token = challenge.token.clone();
+        let mut value = challenge.key_authorization().as_str().to_owned();
         if !is_right {
             value.push('x');
         }

@@ -1,4 +1,4 @@
-//! A CA that is away when a certificate is first wanted.
+//! A CA that is unavailable when a certificate is first wanted.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 fn a_ca_that_is_down_at_first_is_asked_again_when_its_time_has_come() -> Result<()> {
     let name = "late.example";
     let mut testbed = Testbed::with("late", &TestbedOptions::default(), |bootstrap| {
-        // Retries within seconds, as no real CA would like it.
+        // Retries within seconds, which no real CA would like.
         let bootstrap = bootstrap.domains(&domains(&[&[name]]))?;
         bootstrap.engine("retryMin", &json!("1s"))?.engine("retryMax", &json!("3s"))
     })?;

@@ -1,4 +1,4 @@
-//! Why `run` can't reach a CA: told in its log, in `/readyz` and in `/status`, and each reason as itself.
+//! Reasons why `run` can't reach a CA: each is told apart in its log, in `/readyz` and in `/status`.
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};

@@ -1,4 +1,5 @@
-//! Requests to `/.well-known/acme-challenge/`: only a live challenge is answered, all else goes its way.
+//! Requests to `/.well-known/acme-challenge/`: only a live challenge is answered, every other request is routed as
+//! usual.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -14,7 +15,7 @@ use crate::run::Scene;
 
 const HOST: &str = "held.example";
 
-/// A testbed in which one challenge stays live: the CA looks for it at another server, which keeps it waiting.
+/// A testbed in which one challenge stays live: the CA looks for it at another server, which never responds.
 struct Held {
     testbed: Testbed,
     backend: Backend,
@@ -157,7 +158,7 @@ fn everything_else_reaches_the_backend_unchanged() -> Result<()> {
     Ok(())
 }
 
-/// The same with `run`, whose routes enable the plugin for requests for challenges alone.
+/// The same with `run`, whose routes enable the plugin only for requests for challenges.
 fn held_by_run(name: &str, http: &str, dynamic: &str) -> Result<(Scene, Backend, String)> {
     let stage = Stage::new(name, &PebbleOptions::default())?;
     let elsewhere = Backend::start(SocketAddr::from(([127, 0, 0, 2], stage.place.web)))?;

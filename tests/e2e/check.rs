@@ -1,4 +1,4 @@
-//! `envoy-autocert check` on what the documents tell users to copy, and on what is wrong with it.
+//! `envoy-autocert check` on the configurations in the documents, and on mistakes in them.
 
 use std::fs;
 use std::path::Path;
@@ -32,7 +32,7 @@ fn checked(place: &Place, text: &str) -> Result<()> {
     Ok(())
 }
 
-/// A file with this text, the plugin's path being the one of here.
+/// A file with this text, with the path of the plugin under test.
 fn file(place: &Place, text: &str) -> Result<std::path::PathBuf> {
     let path = place.file("envoy.yaml");
     fs::write(&path, text.replace(INSTALLED, &artifacts::wasm()?.display().to_string()))?;
@@ -100,7 +100,7 @@ fn a_script_gets_every_mistake_and_its_line() -> Result<()> {
     assert_eq!(output.status.code(), Some(1));
     let found: Value = serde_json::from_slice(&output.stdout)?;
     assert_eq!(found["ok"], false);
-    // What depends on a configuration that could not be read comes when it can be.
+    // A fault that depends on an unreadable configuration is found once that can be read.
     assert_eq!(found["mistakes"][0]["nearest"], "keyType");
     assert!(found["mistakes"][0]["line"].is_u64(), "{found}");
     let output = check(&file(&place, &text)?, &["--json"])?;
@@ -142,7 +142,7 @@ fn envoy_is_asked_in_any_case_and_its_refusal_is_one_mistake_at_its_line() -> Re
     assert!(refusal.starts_with(&format!("mistake: envoy.yaml:{line}: static_resources.listeners[0].")), "{refusal}");
     assert!(refusal.contains(reason) && !refusal.contains("goo.gle"), "{refusal}");
     assert_eq!(count, "2 mistakes, 0 warnings");
-    // The same in a ConfigMap is on the lines of that.
+    // The same in a ConfigMap is on the ConfigMap's lines.
     let below: String = text.lines().map(|line| format!("    {line}\n")).collect();
     let map = format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{ name: edge }}\ndata:\n  envoy.yaml: |\n{below}");
     let [_, refusal, _] = told(&place, &map)?.try_into().map_err(|all| anyhow::anyhow!("{all:#?}"))?;
@@ -151,7 +151,7 @@ fn envoy_is_asked_in_any_case_and_its_refusal_is_one_mistake_at_its_line() -> Re
     Ok(())
 }
 
-/// A10: Envoy names the first place only, and that has been named already.
+/// A10: Envoy names the first place only, which has been named already.
 #[test]
 fn the_v2_api_is_named_where_it_stands_and_not_once_more_by_envoy() -> Result<()> {
     let place = Place::new("check-v2")?;

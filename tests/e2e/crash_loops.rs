@@ -1,4 +1,4 @@
-//! Envoy or the sidecar, killed and started again and again while an order is under way: the CA hardly notices.
+//! Envoy or the sidecar, killed and started again and again while an order is under way: the CA gets few requests.
 
 use anyhow::{Result, ensure};
 use harness::{Fault, Relay, Resource, until};
@@ -7,14 +7,14 @@ use serde_json::{Value, json};
 use crate::PATIENCE;
 use crate::faults::scene::Scene;
 
-/// How often it crashes.
+/// Number of crashes.
 const CRASHES: usize = 6;
 
 /// Limit of requests meanwhile. After a crash the successor waits for its predecessor's lease, then asks for the
 /// directory, a nonce, the order and its authorization.
 const MOST: usize = 3 * CRASHES;
 
-/// To us the CA seems to be at its look at the challenge for as long as this lasts.
+/// Makes the CA appear to be validating the challenge, as long as this lasts.
 fn takes_its_time(relay: &Relay) {
     let pending = |resource: &mut Value| {
         resource["status"] = json!("pending");
@@ -23,11 +23,11 @@ fn takes_its_time(relay: &Relay) {
         }
     };
     relay.treat(Resource::Order, Fault::json(pending));
-    // The first look finds a challenge that nobody has answered yet.
+    // The first poll finds an unanswered challenge.
     relay.treat_nth(Resource::Authorization, 1..usize::MAX, Fault::json(pending));
 }
 
-/// Whatever crashes, there is one order, and it is finished in the end.
+/// Whatever crashes, there is one order, which is finished in the end.
 fn crashes(name: &str, crash: impl Fn(&mut Scene) -> Result<()>) -> Result<()> {
     let mut scene = Scene::start(name, takes_its_time)?;
     until("the CA's verdict", PATIENCE, || {

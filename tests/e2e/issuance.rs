@@ -1,4 +1,4 @@
-//! Certificates appear.
+//! Issuance of certificates.
 
 use anyhow::Result;
 use harness::{Testbed, TestbedOptions};
@@ -43,7 +43,7 @@ fn each_of_many_names_gets_its_own_certificate() -> Result<()> {
     }
 }
 
-/// How many runs of Pebble may be void before something else must be wrong.
+/// The most void runs of Pebble, after which something else must be wrong.
 const MOST_VOIDS: u32 = 3;
 
 fn each(testbed: &mut Testbed, names: &[String]) -> Result<()> {

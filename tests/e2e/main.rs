@@ -51,10 +51,10 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use harness::{Testbed, until};
 
-/// How long something may take that takes a second or two on an idle machine.
+/// Time limit for work that takes a second or two on an idle machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Waits until the engine runs in Envoy and has looked at what is stored: this many certificates are valid.
+/// Waits until the engine runs in Envoy and has read the storage: this many certificates are valid.
 fn engine_knows(testbed: &Testbed, valid: u64) -> Result<()> {
     until("an engine that knows its certificates", PATIENCE, || {
         let found = stat(testbed, "certificates.state.valid")?;

@@ -1,4 +1,4 @@
-//! `run --user`: root is given up, Envoy listens below 1024 all the same, and has nothing else of what root had.
+//! `run --user`: root is given up, Envoy listens below 1024 all the same, and has no other right of root's.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -42,7 +42,8 @@ impl Scene {
         place.admit_others()?;
         fs::DirBuilder::new().mode(0o700).create(place.file("state"))?;
         chown(place.file("state"), Some(UID), Some(GID))?;
-        let (envoy, plugin) = (place.shared(&artifacts::envoy()?)?, place.shared(&artifacts::wasm()?)?);
+        let envoy = place.shared(&artifacts::envoy()?)?;
+        let plugin = place.shared(&artifacts::wasm()?)?;
         let run = Process::start(&artifacts::sidecar()?, &place.file("run.log"), |command| {
             command.arg("run").args(["--user", &format!("{UID}:{GID}")]);
             command.args(["--domain=site.example", "--email=me@example.com", "--key-type=EC256"]);
@@ -62,7 +63,8 @@ impl Scene {
 
     /// Waits for a certificate of the CA's.
     fn served(&mut self) -> Result<()> {
-        let (roots, address) = (self.stage.pebble.roots()?, self.stage.place.websecure_address());
+        let roots = self.stage.pebble.roots()?;
+        let address = self.stage.place.websecure_address();
         until("a certificate", PATIENCE, || {
             self.run.check()?;
             handshake(address, "site.example", &roots)
@@ -101,7 +103,8 @@ fn threads(pid: u32) -> Result<Vec<BTreeMap<String, String>>> {
 
 fn judge(thread: &BTreeMap<String, String>, capabilities: [(&str, &str); 5]) -> Result<()> {
     let four = |id: u32| format!("{id} {id} {id} {id}");
-    let (uid, gid) = (four(UID), four(GID));
+    let uid = four(UID);
+    let gid = four(GID);
     let ids = [("Uid", uid.as_str()), ("Gid", gid.as_str()), ("Groups", ""), ("NoNewPrivs", "1")];
     for (name, expected) in ids.into_iter().chain(capabilities) {
         let found = thread.get(name).map(String::as_str);
@@ -110,7 +113,7 @@ fn judge(thread: &BTreeMap<String, String>, capabilities: [(&str, &str); 5]) -> 
     Ok(())
 }
 
-/// Envoy may listen, and nothing else.
+/// Checks that Envoy may listen below 1024, and nothing else.
 fn judge_envoy(pid: u32) -> Result<()> {
     for thread in threads(pid)? {
         judge(&thread, ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"].map(|set| (set, LISTENS)))?;
@@ -128,7 +131,7 @@ fn root_is_given_up_and_envoy_listens_below_1024_all_the_same() -> Result<()> {
     let of_run = threads(scene.run.pid())?;
     ensure!(of_run.len() > 2, "{} threads", of_run.len());
     for (number, thread) in of_run.iter().enumerate() {
-        // The main thread keeps what it gives to the next Envoy, out of effect.
+        // The main thread keeps the capability for the next Envoy, without its effect.
         let kept = if number == 0 { LISTENS } else { NONE };
         let sets = [("CapInh", kept), ("CapPrm", kept), ("CapEff", NONE), ("CapBnd", LISTENS), ("CapAmb", NONE)];
         judge(thread, sets)?;

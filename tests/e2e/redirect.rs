@@ -1,4 +1,5 @@
-//! `redirect: certified`: plaintext requests go to https where a valid certificate is, and nowhere else.
+//! `redirect: certified`: plaintext requests are redirected to https if the host has a valid certificate, and only
+//! then.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -12,13 +13,13 @@ use crate::PATIENCE;
 
 const CERTIFIED: &str = "certified.example";
 
-/// A testbed whose CA issues certificates of this validity; what is not redirected goes to the backend.
+/// A testbed whose CA issues certificates of this validity; requests without a redirect reach the backend.
 fn start(name: &str, backend: &Backend, validity: Duration) -> Result<Testbed> {
     let pebble = PebbleOptions::default().validity(validity);
     let mut testbed = Testbed::with(name, &TestbedOptions { pebble, ..TestbedOptions::default() }, |bootstrap| {
         let mut bootstrap = bootstrap.backend(backend.address())?.domains(&domains(&[&[CERTIFIED]]))?;
         bootstrap.plugin(|configuration| configuration["redirect"] = json!("certified"))?;
-        // Out of its matcher, which keeps all requests but challenges away.
+        // Without its matcher, which lets only challenges through.
         let filter = bootstrap.web_filters()?.first_mut().context("no filters")?;
         *filter = filter["typed_config"]["extension_config"].take();
         Ok(bootstrap)

@@ -1,4 +1,4 @@
-//! Configurations that Envoy gets while it runs, one after the other: wrong, and then right with another domain.
+//! Configurations that Envoy gets at run time, one after the other: wrong ones, then a right one with another domain.
 
 use std::fs;
 use std::path::Path;
@@ -14,7 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const PLUGIN: &str = "/filter_chains/0/filters/0/typed_config/http_filters/0/typed_config/extension_config\
                       /typed_config/config/configuration/value";
 
-/// Moves the listeners to a file that Envoy watches; gives them back.
+/// Moves the listeners to a file that Envoy watches; returns them.
 fn watched(bootstrap: &mut Bootstrap, file: &Path) -> Result<Value> {
     let resources = &mut bootstrap.value()["static_resources"];
     let listeners = resources.as_object_mut().and_then(|map| map.remove("listeners")).context("no listeners")?;
@@ -23,7 +23,7 @@ fn watched(bootstrap: &mut Bootstrap, file: &Path) -> Result<Value> {
     Ok(listeners)
 }
 
-/// Writes the listeners as Envoy wants to read them, with the tokens, in one move.
+/// Writes the listeners as Envoy reads them, with the tokens, by one rename.
 fn write(file: &Path, listeners: &Value, version: &str) -> Result<()> {
     let kind = "type.googleapis.com/envoy.config.listener.v3.Listener";
     let resources: Vec<Value> = listeners
@@ -43,7 +43,7 @@ fn write(file: &Path, listeners: &Value, version: &str) -> Result<()> {
     Ok(())
 }
 
-/// An Envoy with its listeners in this file, which serves `one.example`; and these listeners.
+/// A testbed with the listeners in this file, which serves `one.example`; and the listeners.
 fn with_one(name: &str, file: &Path) -> Result<(Testbed, Value)> {
     let mut listeners = Value::Null;
     let mut testbed = Testbed::with(name, &TestbedOptions::default(), |bootstrap| {
@@ -120,7 +120,7 @@ fn a_configuration_that_comes_in_the_middle_of_an_order_orders_nothing_twice() -
     let options = TestbedOptions::default();
     let stage = Stage::new("lds-order", &options.pebble)?;
     let relay = Relay::start(&stage.pebble, &stage.place.authority)?;
-    // Until it is told otherwise, the CA seems to be at its look at the first domain's challenge.
+    // Until then the CA appears to be validating the first domain's challenge.
     relay.treat_nth(Resource::Authorization, 1..usize::MAX, Fault::json(pending));
     relay.treat(Resource::Order, Fault::json(pending));
     let mut bootstrap =
@@ -154,7 +154,7 @@ fn tokens_are_replaced_without_a_gap() -> Result<()> {
     let file = directory.path().join("lds.json");
     let (mut testbed, listeners) = with_one("tokens", &file)?;
 
-    // The sidecar takes both, then Envoy has the new ones, then the sidecar takes these alone.
+    // First the sidecar accepts both tokens, then Envoy has the new ones, then the sidecar accepts only these.
     let take = |testbed: &Testbed, api: &str, sds: &str, times: usize| -> Result<()> {
         for (suffix, lines) in [(".api-token", api), (".sds-token", sds)] {
             let mut path = testbed.sidecar.storage().as_os_str().to_owned();
@@ -174,7 +174,7 @@ fn tokens_are_replaced_without_a_gap() -> Result<()> {
     write(&file, &both, "2")?;
     testbed.served("two.example", PATIENCE)?;
     testbed.served("one.example", PATIENCE)?;
-    // What Envoy drains still has the old one, and would not know what is signed with the new one alone.
+    // Listeners being drained still have the old token, and can't verify signatures with the new one alone.
     until("the end of the listeners before", PATIENCE, || {
         for draining in ["listener_manager.total_filter_chains_draining", "listener_manager.total_listeners_draining"] {
             ensure!(testbed.envoy.stat(draining)? == 0, "{draining}");
@@ -191,7 +191,7 @@ fn tokens_are_replaced_without_a_gap() -> Result<()> {
     Ok(())
 }
 
-/// Of the first domain alone: of a challenge that is said to be processed without having been answered nothing comes.
+/// Makes the first domain's authorization pending: a challenge that is processing without a response never ends.
 fn pending(resource: &mut Value) {
     if resource.pointer("/identifier/value").or(resource.pointer("/identifiers/0/value")) != Some(&json!("one.example"))
     {

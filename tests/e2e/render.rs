@@ -23,8 +23,11 @@ use crate::PATIENCE;
 /// The configuration of a user of Traefik.
 fn traefik(stage: &Stage, plain: u16, backends: &[Backend; 3]) -> String {
     let [a, b, c] = backends.each_ref().map(Backend::address);
-    let (web, websecure, pebble) = (stage.place.web, stage.place.websecure, stage.pebble.port());
-    let (directory, root) = (stage.pebble.directory(), stage.place.authority.root.display().to_string());
+    let web = stage.place.web;
+    let websecure = stage.place.websecure;
+    let pebble = stage.pebble.port();
+    let directory = stage.pebble.directory();
+    let root = stage.place.authority.root.display().to_string();
     format!(
         "
 entryPoints:
@@ -94,7 +97,7 @@ tls:
     )
 }
 
-/// Runs `envoy-autocert render`, and gives what it says on stderr.
+/// Runs `envoy-autocert render`, and returns its stderr.
 fn render(stage: &Stage, configuration: &Path, output: &Path) -> Result<String> {
     render_as("bootstrap", stage, configuration, output)
 }
@@ -117,7 +120,7 @@ fn render_as(format: &str, stage: &Stage, configuration: &Path, output: &Path) -
     Ok(told)
 }
 
-/// A request: where, `Host`, method, path, a header; and what comes of it.
+/// A request: entry point, `Host`, method, path, a header; and the expected response.
 type Case = (Entry, &'static str, &'static str, &'static str, Option<(&'static str, &'static str)>, Expected);
 
 #[derive(Clone, Copy, Debug)]
@@ -176,14 +179,15 @@ fn a_traefik_configuration_runs_in_envoy() -> Result<()> {
     let backend = || Backend::start(([127, 0, 0, 1], 0).into());
     let backends = [backend()?, backend()?, backend()?];
     let plain = ports::free()?;
-    let (configuration, output) = (stage.place.file("traefik.yml"), stage.place.file("rendered.yaml"));
+    let configuration = stage.place.file("traefik.yml");
+    let output = stage.place.file("rendered.yaml");
     fs::write(&configuration, traefik(&stage, plain, &backends))?;
     let told = render(&stage, &configuration, &output)?;
     ensure!(told.contains("Start the sidecar: envoy-autocert sidecar --storage acme.json --api-socket"), "{told}");
     let text = fs::read_to_string(&output)?;
     render(&stage, &configuration, &output)?;
     ensure!(fs::read_to_string(&output)? == text, "rendered twice, it is not the same");
-    // Envoy's own reader of YAML takes it.
+    // Envoy's own YAML parser accepts it.
     Envoy::validate(&output, &stage.place.file("validate.log"))?;
 
     let mut bootstrap = Bootstrap::shipped()?;
@@ -206,7 +210,7 @@ fn a_traefik_configuration_runs_in_envoy() -> Result<()> {
     Ok(())
 }
 
-/// Each request reaches its backend, and no other.
+/// Checks that each request reaches its backend, and no other.
 fn routes(testbed: &Testbed, plain: u16, backends: &[Backend; 3]) -> Result<()> {
     let roots = testbed.pebble.roots()?;
     for (index, (entry, host, method, path, header, expected)) in CASES.into_iter().enumerate() {
@@ -250,7 +254,7 @@ fn forwards(reply: &Reply, found: Expected, host: &str, backends: &[Backend; 3])
     Ok(())
 }
 
-/// The method decides which redirection it is, as in Traefik.
+/// The status of a redirect depends on the method, as in Traefik.
 fn redirects(testbed: &Testbed) -> Result<()> {
     let expected = format!("https://site.example:{}/x?y=1", testbed.place.websecure);
     for (method, status) in [("GET", 301), ("POST", 308), ("HEAD", 308)] {
@@ -266,7 +270,7 @@ fn passes_through(testbed: &Testbed) -> Result<()> {
     handshake(testbed.place.websecure_address(), "localhost", &roots).map(drop)
 }
 
-/// Tokens that stood in the user's own bootstrap are as secret as those that are filled in.
+/// Tokens in the user's own bootstrap are as secret as those filled in.
 #[test]
 fn what_has_tokens_in_it_is_for_its_owner_alone() -> Result<()> {
     let place = harness::Place::new("render-tokens")?;
@@ -305,12 +309,14 @@ fn what_has_tokens_in_it_is_for_its_owner_alone() -> Result<()> {
     Ok(())
 }
 
-/// Every rendered example in the repository is a configuration that Envoy takes, with files that are there.
+/// Every rendered example in the repository is a configuration that Envoy accepts, with files that exist.
 #[test]
 fn the_pieces_merged_by_hand_get_a_certificate() -> Result<()> {
     let stage = Stage::new("render-filter", &PebbleOptions::default())?;
-    let (configuration, output) = (stage.place.file("traefik.yml"), stage.place.file("pieces.yaml"));
-    let (directory, root) = (stage.pebble.directory(), stage.place.authority.root.display().to_string());
+    let configuration = stage.place.file("traefik.yml");
+    let output = stage.place.file("pieces.yaml");
+    let directory = stage.pebble.directory();
+    let root = stage.place.authority.root.display().to_string();
     let text = format!(
         "entryPoints: {{ web: {{ address: ':80' }}, websecure: {{ address: ':443' }} }}
 certificatesResolvers:
@@ -373,7 +379,8 @@ fn pieces_to_merge_need_no_upstream() -> Result<()> {
         let mut command = Command::new(artifacts::sidecar()?);
         command.args(["render", "--domain", "a.example", "--email", "ops@example.com", "--format", format]);
         let output = command.args(["--plugin", "oci://registry.example.com/plugin:1"]).output()?;
-        let (text, said) = (String::from_utf8(output.stdout)?, String::from_utf8(output.stderr)?);
+        let text = String::from_utf8(output.stdout)?;
+        let said = String::from_utf8(output.stderr)?;
         ensure!(output.status.success() && text.contains("a.example"), "{format}: {said}");
         assert!(!text.contains("127.0.0.1:9"), "{format}");
     }

@@ -1,4 +1,4 @@
-//! Renewal, while clients come and go.
+//! Renewal, while clients connect and disconnect.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -18,10 +18,12 @@ fn a_certificate_of_60_seconds_is_renewed_without_a_failed_handshake_or_request(
     })?;
     let name = "renewed.example";
     let first = testbed.served(name, PATIENCE)?;
-    let (address, roots) = (testbed.place.websecure_address(), testbed.pebble.roots()?);
+    let address = testbed.place.websecure_address();
+    let roots = testbed.pebble.roots()?;
     let endpoint = Endpoint::Tls { address, name: name.to_owned(), roots: roots.clone() };
 
-    let (over, requests) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let over = AtomicBool::new(false);
+    let requests = AtomicUsize::new(0);
     std::thread::scope(|scope| {
         let client = scope.spawn(|| -> Result<()> {
             while !over.load(Ordering::Relaxed) {

@@ -13,7 +13,7 @@ use crate::PATIENCE;
 
 const NAME: &str = "suggested.example";
 
-/// A testbed with a certificate that its CA has been asked about.
+/// A testbed with a certificate whose CA was asked for renewal information.
 fn testbed(name: &str, pebble: PebbleOptions) -> Result<Testbed> {
     let mut testbed = Testbed::with(name, &TestbedOptions { pebble, ..TestbedOptions::default() }, |bootstrap| {
         bootstrap.domains(&domains(&[&[NAME]]))
@@ -29,7 +29,7 @@ fn says(testbed: &Testbed, text: &str) -> Result<()> {
     })
 }
 
-/// The leaf that is stored, in PEM.
+/// The stored leaf, in PEM.
 fn stored_leaf(testbed: &Testbed) -> Result<String> {
     let stored: Value = serde_json::from_slice(&std::fs::read(testbed.sidecar.storage())?)?;
     let chain = stored.pointer("/le/Certificates/0/certificate").and_then(Value::as_str).context("no certificate")?;
@@ -56,7 +56,7 @@ fn a_window_in_the_past_renews_at_once_and_the_order_names_what_it_replaces() ->
     says(&testbed, "within the CA's window from")?;
     let first = testbed.served(NAME, PATIENCE)?;
     testbed.pebble.suggest(&stored_leaf(&testbed)?, "2020-01-01T00:00:00Z", "2020-01-02T00:00:00Z")?;
-    // Pebble's Retry-After is six hours: what was kept of the last answer is forgotten.
+    // Pebble's Retry-After is six hours, and the last answer is cached: both are forgotten with the process.
     testbed.envoy.kill();
     testbed.sidecar.kill();
     let stored = std::fs::read_to_string(testbed.sidecar.storage())?;
@@ -65,7 +65,8 @@ fn a_window_in_the_past_renews_at_once_and_the_order_names_what_it_replaces() ->
     std::fs::write(testbed.sidecar.storage(), serde_json::to_string_pretty(&stored)?)?;
     testbed.sidecar.restart()?;
     testbed.envoy.restart()?;
-    let (address, roots) = (testbed.place.websecure_address(), testbed.pebble.roots()?);
+    let address = testbed.place.websecure_address();
+    let roots = testbed.pebble.roots()?;
     until("another certificate", PATIENCE, || {
         let served = handshake(address, NAME, &roots)?;
         ensure!(served.serial != first.serial, "still the first one");
@@ -80,7 +81,8 @@ fn a_window_in_the_past_renews_at_once_and_the_order_names_what_it_replaces() ->
 fn a_window_as_long_as_the_certificates_life_leaves_it_to_its_lifetime() -> Result<()> {
     let mut testbed = testbed("short", PebbleOptions::default().validity(Duration::from_secs(60)))?;
     let first = testbed.served(NAME, PATIENCE)?;
-    let (address, roots) = (testbed.place.websecure_address(), testbed.pebble.roots()?);
+    let address = testbed.place.websecure_address();
+    let roots = testbed.pebble.roots()?;
     let renewed = until("another certificate", PATIENCE, || {
         let served = handshake(address, NAME, &roots)?;
         ensure!(served.serial != first.serial, "still the first one");

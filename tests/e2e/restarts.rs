@@ -1,4 +1,4 @@
-//! Restarts: what was issued is served again at once, and nothing is ordered anew.
+//! Restarts: stored certificates are served again at once, and nothing is ordered anew.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use serde_json::json;
 
 use crate::{PATIENCE, engine_knows};
 
-/// "At once": a slow machine's handshakes, and no order in between.
+/// Time limit: a slow machine's handshakes, without an order.
 const AT_ONCE: Duration = Duration::from_secs(5);
 
-/// Serves the same certificate after `restart`, without a new order.
+/// Checks that the same certificate is served after `restart`, without a new order.
 fn survives(name: &str, restart: impl FnOnce(&mut Testbed) -> Result<()>) -> Result<()> {
     let mut testbed = Testbed::start(name, &[&["again.example"]])?;
     let before = testbed.served("again.example", PATIENCE)?;

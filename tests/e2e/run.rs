@@ -1,4 +1,4 @@
-//! `envoy-autocert run`: the whole of it in one command.
+//! `envoy-autocert run`: everything in one command.
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -13,7 +13,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::Request;
 use hyper::body::Bytes;
 
-/// How long a machine that is busy with other tests may take for anything here.
+/// Time limit of any step on a machine that is busy with other tests.
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 
 /// A CA, a server, and `run` in front of it.
@@ -24,12 +24,12 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
-    /// With the static configuration in one file and the dynamic one in another.
+    /// Starts a scene with the static configuration in one file and the dynamic one in another.
     pub(crate) fn of_files(name: &str, dynamic: impl FnOnce(&Backend) -> String) -> Result<Self> {
         Self::with(name, "{}", &[], dynamic)
     }
 
-    /// The same with what holds for all requests of the entry point `web`, and more arguments.
+    /// The same with options of the entry point `web`, and more arguments.
     pub(crate) fn with(
         name: &str,
         http: &str,
@@ -39,7 +39,7 @@ impl Scene {
         Self::on(Stage::new(name, &PebbleOptions::default())?, http, arguments, dynamic)
     }
 
-    /// The same where a CA runs already.
+    /// The same with a CA that runs already.
     pub(crate) fn on(
         stage: Stage,
         http: &str,
@@ -71,7 +71,7 @@ impl Scene {
         Self::start_with(stage, backend, arguments, &[])
     }
 
-    /// With environment variables.
+    /// The same with environment variables.
     pub(crate) fn start_with(
         stage: Stage,
         backend: Backend,
@@ -90,7 +90,8 @@ impl Scene {
     }
 
     pub(crate) fn served(&mut self, name: &str) -> Result<Served> {
-        let (roots, address) = (self.stage.pebble.roots()?, self.stage.place.websecure_address());
+        let roots = self.stage.pebble.roots()?;
+        let address = self.stage.place.websecure_address();
         until(&format!("a certificate for {name}"), LIMIT, || {
             self.run.check()?;
             handshake(address, name, &roots)
@@ -106,7 +107,7 @@ impl Scene {
         self.stage.place.file("dynamic.yml")
     }
 
-    /// Waits for a line in its log.
+    /// Waits for a line in the log.
     pub(crate) fn says(&mut self, part: &str) -> Result<()> {
         until(&format!("{part:?} in the log"), LIMIT, || {
             self.run.check()?;
@@ -164,7 +165,8 @@ fn a_few_flags_are_enough() -> Result<()> {
     let stage = Stage::new("run-flags", &PebbleOptions::default())?;
     let backend = Backend::start(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
     let of = |name: &str, value: String| format!("--{name}={value}");
-    let (http, https) = (stage.place.web_address().port(), stage.place.websecure_address().port());
+    let http = stage.place.web_address().port();
+    let https = stage.place.websecure_address().port();
     let arguments = [
         "--domain=flags.example,www.flags.example".to_owned(),
         of("upstream", backend.address().to_string()),
@@ -182,7 +184,7 @@ fn a_few_flags_are_enough() -> Result<()> {
     let location = |host: &str| -> Result<String> {
         Ok(plain.request(hyper::Method::GET, "/x", host, "")?.header("location").to_owned())
     };
-    // Who comes by a mapping of ports, and who does not.
+    // A client that comes through a mapping of ports, and one that does not.
     assert_eq!(location("flags.example")?, "https://flags.example/x");
     assert_eq!(location(&format!("flags.example:{http}"))?, format!("https://flags.example:{https}/x"));
     assert_eq!(location("flags.example:1")?, "https://flags.example:443/x");
@@ -230,7 +232,7 @@ fn a_bad_change_is_reported_and_what_was_there_stays() -> Result<()> {
     scene.says("the previous configuration stays in force")?;
     ensure!(scene.run.log().contains("http.routers.a-example.rule"), "{}", scene.run.log());
     assert_eq!(scene.site("a.example")?.get("/")?.status, 200);
-    // F8: the log is not all that tells of it.
+    // F8: the log is not the only report.
     let sidecar = Endpoint::Unix(scene.stage.place.file("run/api.sock"));
     let ask = |path: &str| -> Result<String> { Ok(String::from_utf8(sidecar.get(path)?.body.to_vec())?) };
     let told = "the changed configuration is refused, and the previous one stays in force: ";

@@ -1,5 +1,5 @@
-//! The start of `run`: ports that somebody has, what Envoy refuses, what is said when all is up, logs in JSON, and what
-//! a killed one leaves.
+//! The start of `run`: occupied ports, configurations that Envoy refuses, the messages when all is up, logs in JSON,
+//! and the remains of a killed process.
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::PATIENCE;
 
-/// A CA and a server for several `run`s, with a place of their own for temporary files.
+/// A CA and a server for several `run`s, with a temporary directory of their own.
 struct Scene {
     backend: Backend,
     stage: Stage,
@@ -27,7 +27,7 @@ impl Scene {
         Ok(Self { backend, stage })
     }
 
-    /// A `run` for this name, whose files are called after it.
+    /// Starts `run` for this name, with files named for it.
     fn run(&self, name: &str, web: SocketAddr, websecure: SocketAddr, more: &[&str]) -> Result<Process> {
         let place = &self.stage.place;
         Process::start(&artifacts::sidecar()?, &place.file(&format!("{name}.log")), |command| {
@@ -45,7 +45,7 @@ impl Scene {
         })
     }
 
-    /// The directories of those that run, and of those that were killed.
+    /// The directories of running and of killed processes.
     fn directories(&self) -> Result<Vec<PathBuf>> {
         let entries = fs::read_dir(self.stage.place.file("tmp"))?;
         Ok(entries.map(|entry| entry.map(|entry| entry.path())).collect::<std::io::Result<_>>()?)
@@ -60,7 +60,7 @@ fn says(run: &mut Process, part: &str) -> Result<()> {
     })
 }
 
-/// The objects of a log that has nothing else.
+/// The objects of a log that has nothing but JSON.
 fn objects(log: &str) -> Result<Vec<Value>> {
     log.lines().map(|line| serde_json::from_str(line).with_context(|| line.to_owned())).collect()
 }
@@ -68,7 +68,8 @@ fn objects(log: &str) -> Result<Vec<Value>> {
 #[test]
 fn a_port_that_somebody_has_is_told_before_anybody_is_disturbed() -> Result<()> {
     let scene = Scene::new("ports")?;
-    let (web, websecure) = (scene.stage.place.web_address(), scene.stage.place.websecure_address());
+    let web = scene.stage.place.web_address();
+    let websecure = scene.stage.place.websecure_address();
     let mut first = scene.run("first.example", web, websecure, &["--log-format", "json"])?;
     says(&mut first, "https://first.example:")?;
     let foreign = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
@@ -89,7 +90,7 @@ fn a_port_that_somebody_has_is_told_before_anybody_is_disturbed() -> Result<()> 
         assert_eq!(handshake(websecure, "first.example", &roots)?.names, ["first.example"]);
     }
 
-    // Its Envoy is about to end when the next one starts, as one that systemd starts again does.
+    // Its Envoy may still be ending when the next one starts, as after a restart by systemd.
     ensure!(scene.directories()?.len() == 1, "{:?}", scene.directories()?);
     first.kill();
     let mut next = scene.run("first.example", web, websecure, &["--log-format", "json"])?;
@@ -132,7 +133,7 @@ fn what_can_not_be_listened_on_is_told_with_what_mends_it() -> Result<()> {
     Ok(())
 }
 
-/// The last lines of a `run` that ends since its Envoy refuses the configuration.
+/// The last lines of a `run` that ends because its Envoy refuses the configuration.
 fn refused(scene: &Scene, name: &str, more: &[&str]) -> Result<String> {
     let place = &scene.stage.place;
     let mut run = scene.run(name, place.web_address(), place.websecure_address(), more)?;
@@ -146,7 +147,7 @@ fn refused(scene: &Scene, name: &str, more: &[&str]) -> Result<String> {
     Ok(told.to_owned())
 }
 
-/// Whatever Envoy has of it: the bootstrap, or the files of listeners and of routes.
+/// Faults in any part that Envoy reads: the bootstrap, or the files of listeners and of routes.
 #[test]
 fn what_envoy_refuses_at_its_first_start_is_told_as_its_validation_tells_it() -> Result<()> {
     let scene = Scene::new("refused")?;
@@ -155,7 +156,7 @@ fn what_envoy_refuses_at_its_first_start_is_told_as_its_validation_tells_it() ->
     let told = refused(&scene, "plugin.example", &[&format!("--plugin={}", no_plugin.display())])?;
     ensure!(told.contains("Unable to create Wasm"), "{told}");
 
-    // More than Envoy's largest program, in a rule that is good for Traefik.
+    // Larger than Envoy's largest program, in a rule that Traefik accepts.
     let file = scene.stage.place.file("long.yml");
     let rule = format!("PathRegexp(`^/{}$`)", "[ab]{999}".repeat(40));
     fs::write(

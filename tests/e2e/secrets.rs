@@ -1,4 +1,4 @@
-//! Secrets stay where they belong.
+//! Secrets appear in no log, metric or configuration dump.
 
 use std::fs;
 use std::time::Duration;

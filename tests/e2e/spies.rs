@@ -1,6 +1,6 @@
-//! Other filters of the same Envoy: they are the same process, and name clusters freely, but know no token.
+//! Other filters of the same Envoy: they run in the same process and may call any cluster, but know no token.
 //!
-//! The spy is a Lua filter that calls what it is told to, as any WebAssembly filter could.
+//! The spy is a Lua filter that makes the calls it is asked for, as any WebAssembly filter could.
 
 use std::net::SocketAddr;
 
@@ -19,7 +19,7 @@ const API: &str = "envoy-autocert-api";
 const SDS: &str = "envoy-autocert-sds";
 const SERVICE: &str = "/envoy.service.secret.v3.SecretDiscoveryService";
 
-/// Calls a cluster with the headers that begin with `x-spy-`, and answers with all that comes back.
+/// Calls a cluster with the headers that begin with `x-spy-`, and answers with the whole response.
 const LUA: &str = r#"
 function envoy_on_request(handle)
   local headers = { [":authority"] = "sidecar" }
@@ -76,7 +76,7 @@ impl Spy {
         Ok(())
     }
 
-    /// All that a call brings: the answer's headers and its body.
+    /// The result of a call: the response's headers and body.
     fn call(&self, cluster: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Result<String> {
         let method = if body.is_empty() { "GET" } else { "POST" };
         let mut request = Request::builder().method("POST").uri("/").header("host", "spy");
@@ -152,12 +152,12 @@ fn no_other_filter_uses_the_api() -> Result<()> {
     }
     let told = spy.call(API, "/v1/state", &[("authorization", &right)], "")?;
     assert!(told.contains(NAME), "the spy would not have seen the state: {told}");
-    // The plugin's own requests go on.
+    // The plugin's own requests still succeed.
     assert!(testbed.sidecar.state()?["certificates"].as_array().is_some_and(|all| !all.is_empty()));
     Ok(())
 }
 
-/// Without a token nothing comes, and it is told what to do.
+/// Without a token an Envoy gets nothing, and an error that says what to do.
 #[test]
 fn an_envoy_without_tokens_is_told_what_to_do() -> Result<()> {
     let mut testbed = Testbed::with("no-tokens", &TestbedOptions::default(), |bootstrap| {

@@ -47,7 +47,7 @@ fn two_resolvers_with_two_storages_are_kept_apart() -> Result<()> {
     let before =
         [testbed.served("first.example", PATIENCE)?.serial, testbed.served("second.example", PATIENCE)?.serial];
     let default = testbed.sidecar.storage().to_owned();
-    // They are served while they are being saved.
+    // Certificates are served while they are being saved.
     until("both on disk", PATIENCE, || {
         ensure!(stored(&default)?.len() + stored(&own)?.len() == 2, "not both yet");
         Ok(())
@@ -63,7 +63,7 @@ fn two_resolvers_with_two_storages_are_kept_apart() -> Result<()> {
         assert!(metrics.contains(&line), "{line}\n{metrics}");
     }
 
-    // Both are read again, and nothing is ordered anew.
+    // Both storages are read again, and nothing is ordered anew.
     testbed.sidecar.restart()?;
     let after = [testbed.served("first.example", PATIENCE)?.serial, testbed.served("second.example", PATIENCE)?.serial];
     engine_knows(&testbed, 2)?;

@@ -1,5 +1,5 @@
-//! Traefik's `tls.options` under `run`: each host's handshake has its own router's options, and its requests are
-//! answered by that router.
+//! Traefik's `tls.options` with `run`: each host's handshake uses its own router's options, and that router answers its
+//! requests.
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -12,7 +12,7 @@ use harness::{Backend, PebbleOptions, Stage, ports, until};
 
 use crate::run::{LIMIT, Scene};
 
-/// Each kind of options refuses one version, so that a handshake with it tells whose options a connection has.
+/// Each of these options refuses one version, so that a handshake with that version tells which options apply.
 const OPTIONS: &str = "
 tls:
   options:
@@ -21,9 +21,9 @@ tls:
     modern: { minVersion: VersionTLS13 }
 ";
 
-/// `run` with these HTTP routers and `more`; `other` is a port whose entry point has options of its own.
+/// Starts `run` with these HTTP routers and `more`; `other` is the port of an entry point with options of its own.
 fn scene(name: &str, other: u16, routers: &[String], more: impl FnOnce(&Backend) -> String) -> Result<Scene> {
-    // Wildcards are proved by a script that does nothing, to a CA that believes everything.
+    // Wildcards are proved by a script that does nothing, to a CA that accepts everything.
     let stage = Stage::new(name, &PebbleOptions::default().set("PEBBLE_VA_ALWAYS_VALID", 1))?;
     let backend = Backend::start(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
     let text = format!(
@@ -68,7 +68,7 @@ fn router(name: &str, rule: &str, tls: &str) -> String {
     )
 }
 
-/// Shakes hands in both versions: one is refused, in the other the request is answered by the router.
+/// Shakes hands in both versions: one is refused; in the other the router answers the request.
 fn serves_only(scene: &mut Scene, address: SocketAddr, name: &str, version: Version) -> Result<()> {
     let roots = scene.stage.pebble.roots()?;
     let right = roots.only(version)?;
@@ -100,7 +100,7 @@ fn each_router_has_its_own_options() -> Result<()> {
         router("named", "Host(`legacy.example`)", ", options: legacy"),
         router("unnamed", "Host(`default.example`)", ""),
         router("newer", "Host(`modern.example`)", ", options: modern@file"),
-        // One host and two kinds of options: the default ones.
+        // A host with two different options gets the default ones.
         router("torn-a", "Host(`torn.example`)", ", options: legacy"),
         router("torn-b", "Host(`torn.example`) && PathPrefix(`/b`)", ", options: modern"),
     ];
@@ -110,7 +110,7 @@ fn each_router_has_its_own_options() -> Result<()> {
     serves_only(&mut scene, address, "default.example", Tls13)?;
     serves_only(&mut scene, address, "modern.example", Tls13)?;
     serves_only(&mut scene, address, "torn.example", Tls13)?;
-    // Nobody gets to a host by the options of another one.
+    // No host is reached with another one's options.
     let roots = scene.stage.pebble.roots()?;
     for (sni, host) in [
         ("legacy.example", "modern.example"),
@@ -137,7 +137,7 @@ fn routers_that_share_a_wildcard_certificate_have_their_own_options() -> Result<
     serves_only(&mut scene, address, "a.wild.example", Tls12)?;
     serves_only(&mut scene, address, "b.wild.example", Tls13)?;
     serves_only(&mut scene, address, "c.wild.example", Tls13)?;
-    // A name that no router has: the default options, the same certificate.
+    // A name without a router: the default options, the same certificate.
     let roots = scene.stage.pebble.roots()?;
     assert_eq!(handshake(address, "d.wild.example", &roots.only(Tls13)?)?.names, ["*.wild.example"]);
     assert!(handshake(address, "d.wild.example", &roots.only(Tls12)?).is_err());
@@ -148,7 +148,7 @@ fn routers_that_share_a_wildcard_certificate_have_their_own_options() -> Result<
 fn options_of_the_entry_point_and_of_tcp_routers_count() -> Result<()> {
     let port = ports::free()?;
     let router = "    quiet: { rule: Host(`quiet.example`), entryPoints: [other], service: site }\n".to_owned();
-    // A TCP router's server gets what is inside, which is HTTP here.
+    // A TCP router's server gets the decrypted bytes, which are HTTP here.
     let tcp = |backend: &Backend| {
         let router = |name: &str, tls: &str| {
             format!(

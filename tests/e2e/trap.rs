@@ -1,15 +1,15 @@
-//! The plugin, doctored so that it traps.
+//! The plugin, modified so that it traps.
 
 use std::ops::Range;
 
 use anyhow::{Context, Result};
 use wasmparser::{ExternalKind, Parser, Payload};
 
-/// Always.
+/// Traps always.
 pub const ALWAYS: &[u8] = &[UNREACHABLE];
 
-/// In `proxy_on_http_call_response`: when the answer's body has more than 64 KiB. The body's size is the function's
-/// fourth parameter.
+/// Traps in `proxy_on_http_call_response` when the response's body has more than 64 KiB. The body's size is the
+/// function's fourth parameter.
 pub const ON_LARGE_ANSWERS: &[u8] = &[
     0x20,
     0x03, // local.get 3
@@ -28,10 +28,14 @@ const UNREACHABLE: u8 = 0x00;
 /// The id of the code section.
 const CODE: u8 = 10;
 
-/// The plugin with this code before that of an exported function.
+/// The plugin with this code inserted at the beginning of an exported function.
 pub fn doctored(wasm: &[u8], function: &str, code: &[u8]) -> Result<Vec<u8>> {
-    let (mut imported, mut index, mut bodies) = (0_u32, None, Vec::new());
-    let (mut header, mut content, mut count) = (8, 0..0, 0);
+    let mut imported = 0_u32;
+    let mut index = None;
+    let mut bodies = Vec::new();
+    let mut header = 8;
+    let mut content = 0..0;
+    let mut count = 0;
     for payload in Parser::new(0).parse_all(wasm) {
         let payload = payload?;
         if let Some((id, range)) = payload.as_section() {

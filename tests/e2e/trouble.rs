@@ -1,4 +1,4 @@
-//! A CA that is not always nice.
+//! A CA with its awkward but legal behaviours.
 
 use anyhow::{Result, ensure};
 use harness::{PebbleOptions, Testbed, TestbedOptions, domains, until};
@@ -20,7 +20,7 @@ fn half_of_all_nonces_may_be_refused() -> Result<()> {
     Ok(())
 }
 
-/// The challenges that were answered for two certificates with a name in common, one after the other.
+/// Number of challenges answered for two certificates with a name in common, one after the other.
 fn challenges(reuse: u8) -> Result<usize> {
     let pebble = PebbleOptions::default().set("PEBBLE_AUTHZREUSE", reuse);
     let mut testbed = Testbed::with("reuse", &TestbedOptions { pebble, ..TestbedOptions::default() }, |bootstrap| {

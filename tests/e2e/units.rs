@@ -1,5 +1,5 @@
-//! The systemd units of the examples: systemd understands them, and what `examples/lets-encrypt` promises of sidecar
-//! and Envoy as two users holds with the commands that stand there.
+//! The systemd units of the examples: systemd accepts them, and the promises of `examples/lets-encrypt` about sidecar
+//! and Envoy as two users hold with the commands there.
 
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown};
@@ -19,7 +19,7 @@ const ENVOY: u32 = 3_000_018;
 /// The name that is wanted.
 const NAME: &str = "two-users.example";
 
-/// The words of a unit's command.
+/// The arguments of a unit's command.
 fn command(unit: &str, setting: &str) -> Result<String> {
     let path = artifacts::repository().join("examples/lets-encrypt").join(unit);
     let text = fs::read_to_string(&path)?.replace("\\\n", "");
@@ -34,7 +34,7 @@ fn directory(stage: &Stage, name: &str, mode: u32, uid: u32) -> Result<()> {
     Ok(chown(path, Some(uid), Some(ENVOY))?)
 }
 
-/// `setpriv` and its arguments, for what systemd does by `User=`, `Group=` and `AmbientCapabilities=`.
+/// `setpriv` and its arguments, with the effect of `User=`, `Group=` and `AmbientCapabilities=` in systemd.
 fn as_user(uid: u32, capability: Option<&str>) -> Vec<String> {
     let kept = capability.map_or_else(|| "-all".to_owned(), |capability| format!("-all,+{capability}"));
     let mut words = vec![format!("--reuid={uid}"), format!("--regid={ENVOY}"), "--clear-groups".to_owned()];
@@ -59,7 +59,7 @@ fn envoy_gets_its_certificates_and_nothing_else_of_the_sidecars() -> Result<()> 
     let stage = Stage::new("two-users", &PebbleOptions::default())?;
     let place = &stage.place;
     place.admit_others()?;
-    // As the units' StateDirectory and RuntimeDirectory are.
+    // With the modes of the units' StateDirectory and RuntimeDirectory.
     directory(&stage, "state", 0o700, SIDECAR)?;
     directory(&stage, "run", 0o750, SIDECAR)?;
     directory(&stage, "envoy-run", 0o700, ENVOY)?;
@@ -85,7 +85,7 @@ fn envoy_gets_its_certificates_and_nothing_else_of_the_sidecars() -> Result<()> 
         Ok(())
     })?;
 
-    // As LoadCredential does.
+    // Like LoadCredential.
     for kind in ["api-token", "sds-token"] {
         let at = place.file("credentials").join(kind);
         fs::copy(place.file("state").join(format!("acme.json.{kind}")), &at)?;
@@ -115,7 +115,8 @@ fn envoy_gets_its_certificates_and_nothing_else_of_the_sidecars() -> Result<()> 
         command.args(as_user(ENVOY, Some("net_bind_service"))).arg(&envoy);
         command.args(["--use-dynamic-base-id", "--concurrency", "2", "-c"]).arg(place.file("envoy-run/envoy.yaml"));
     })?;
-    let (roots, address) = (stage.pebble.roots()?, place.websecure_address());
+    let roots = stage.pebble.roots()?;
+    let address = place.websecure_address();
     until("a certificate", PATIENCE, || {
         sidecar.check()?;
         envoy.check()?;
@@ -133,7 +134,7 @@ fn envoy_gets_its_certificates_and_nothing_else_of_the_sidecars() -> Result<()> 
         let path = format!("/proc/{}/{what}", sidecar.pid());
         ensure!(!reads(ENVOY, &path)?, "{path}");
     }
-    // Nobody else reaches the sockets.
+    // No other user reaches the sockets.
     let other = Command::new("setpriv")
         .args(["--reuid=3000019", "--regid=3000019", "--clear-groups", "ls"])
         .arg(place.file("run"))

@@ -12,7 +12,7 @@ use hyper::body::Bytes;
 
 use crate::run::{LIMIT, Scene};
 
-/// The headers that Traefik removes, the standard's own, and others that servers believe.
+/// The headers that Traefik removes, the standard's own, and others that servers trust.
 const FORWARDED: [&str; 21] = [
     "x-forwarded-for",
     "x-forwarded-host",
@@ -40,7 +40,7 @@ const FORWARDED: [&str; 21] = [
 /// The value of the forged headers.
 const LIE: &str = "made-up";
 
-/// `site` on the entry point without TLS, whose `/admin` is a router of its own that leads elsewhere.
+/// `site` on the entry point without TLS, whose `/admin` has a router of its own to another server.
 fn routers(open: &Backend, admin: SocketAddr) -> String {
     format!(
         "http:
@@ -78,7 +78,7 @@ impl Doors {
         Ok(doors)
     }
 
-    /// Sent byte by byte as it stands here: the client's library would mend some of it.
+    /// Sends the request byte by byte as it is: the client's library would normalise some of it.
     fn raw(&self, path: &str, host: &str) -> Result<String> {
         let mut stream = TcpStream::connect(self.scene.stage.place.web_address())?;
         stream.set_read_timeout(Some(LIMIT))?;
@@ -113,7 +113,7 @@ fn headers_that_only_a_proxy_may_set_reach_no_server() -> Result<()> {
             lies.push((spelling, LIE.to_owned()));
         }
     }
-    // Envoy takes a hundred headers a request.
+    // Envoy accepts a hundred headers a request.
     for some in lies.chunks(60) {
         let mut headers = some.to_vec();
         headers.push(("x-forwarded-user".to_owned(), "passed-on".to_owned()));
@@ -193,7 +193,7 @@ fn no_spelling_of_a_path_walks_past_a_rule() -> Result<()> {
     }
     let reached = doors.scene.backend.requests();
     ensure!(reached.iter().all(|request| !request.contains("admin")), "{reached:?}");
-    // What stands in a query is nobody's path.
+    // A query is no part of the path.
     for path in ["/x?next=%2Fadmin%3Fa%25%23", "/a%20b", "/%C3%A9;x", "/a&b=c"] {
         let reply = doors.get(path, &[])?;
         ensure!(reply.status == 200 && reply.text().starts_with(&format!("GET {path} ")), "{path}: {reply:?}");

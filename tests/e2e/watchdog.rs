@@ -1,5 +1,5 @@
-//! An engine whose virtual machines have all trapped: the watchdog brings it back, and without it the health says that
-//! it is gone.
+//! An engine whose virtual machines have all trapped: the watchdog restarts it; without the watchdog, `/health` reports
+//! it missing.
 
 use std::fs;
 use std::time::Duration;
@@ -12,14 +12,14 @@ use crate::{PATIENCE, trap};
 
 const NAME: &str = "watchdog.example";
 
-/// Each instance in turn becomes the engine, when the lease of the one before has run out, and traps.
+/// Time until each instance in turn has become the engine, after its predecessor's lease expired, and has trapped.
 const ALL_TRAP: Duration = Duration::from_secs(90);
 
-/// A testbed as in Istio: the engine runs in the filter's root contexts. The directory of its CA is so large that every
-/// instance traps that reads it; all have when this returns, and the CA is well again.
+/// A testbed as in Istio, where the engine runs in the filter's root contexts. The CA's directory is so large that
+/// every instance traps that reads it; all have when this returns, and the CA works again.
 fn trapped(wake: bool) -> Result<(Testbed, Relay)> {
     let mut options = TestbedOptions::default();
-    // After two tries that began and never ended, the next one waits for a minute; after three, for two.
+    // After two attempts that never ended the next one waits for a minute, after three for two.
     options.envoy.concurrency = 1;
     let stage = Stage::new("watchdog", &options.pebble)?;
     let relay = Relay::start(&stage.pebble, &stage.place.authority)?;
@@ -28,7 +28,7 @@ fn trapped(wake: bool) -> Result<(Testbed, Relay)> {
     let wasm = fs::read(artifacts::wasm()?)?;
     fs::write(&plugin, trap::doctored(&wasm, "proxy_on_http_call_response", trap::ON_LARGE_ANSWERS)?)?;
     let bootstrap = stage.bootstrap()?.without_singleton().domains(&domains(&[&[NAME]]))?.through(&relay)?;
-    // The tries that a trap cut off are waited for.
+    // Attempts that a trap cut off are waited for.
     let mut bootstrap = bootstrap.engine("retryMin", &json!("500ms"))?.engine("retryMax", &json!("1s"))?;
     for filter in bootstrap.web_filters()? {
         let code = "/typed_config/extension_config/typed_config/config/vm_config/code/local/filename";
@@ -42,7 +42,7 @@ fn trapped(wake: bool) -> Result<(Testbed, Relay)> {
             SidecarOptions { arguments: vec!["--wake-address".to_owned(), address], ..SidecarOptions::default() };
     }
     let testbed = stage.play(bootstrap, &options)?;
-    // One on the main thread, and one on each worker.
+    // One instance on the main thread, and one on each worker.
     let instances = 1 + options.envoy.concurrency;
     until("the trap of every instance", ALL_TRAP, || {
         let trapped = testbed.envoy.log().matches("unreachable").count();

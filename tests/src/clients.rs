@@ -88,7 +88,8 @@ pub fn certbot(stage: &Stage, names: &[&str]) -> Result<PathBuf> {
 /// # Errors
 /// When it gets no certificate.
 pub fn caddy(stage: &Stage, name: &str) -> Result<PathBuf> {
-    let (place, directory) = (&stage.place, stage.place.file("caddy"));
+    let place = &stage.place;
+    let directory = stage.place.file("caddy");
     let issuer = json!({
         "module": "acme",
         "ca": stage.pebble.directory(),

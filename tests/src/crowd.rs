@@ -99,11 +99,14 @@ impl Crowd {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (stop, mut stopping) = watch::channel(false);
         let (counts, door) = (Arc::<Counts>::default(), Arc::new(Semaphore::new(AT_ONCE)));
-        let (target, all) = (target.clone(), counts.clone());
+        let target = target.clone();
+        let all = counts.clone();
         let thread = std::thread::Builder::new().name("crowd".to_owned()).spawn(move || {
             runtime.block_on(async move {
                 for _ in 0..count {
-                    let (target, counts, door) = (target.clone(), all.clone(), door.clone());
+                    let target = target.clone();
+                    let counts = all.clone();
+                    let door = door.clone();
                     tokio::spawn(async move {
                         loop {
                             // The client is over, with or without an error.

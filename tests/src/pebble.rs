@@ -95,7 +95,8 @@ impl Pebble {
     /// # Errors
     /// When it does not come up.
     pub fn start(place: &Place, dns: &Challtestsrv, options: &PebbleOptions) -> Result<Self> {
-        let (port, management) = (ports::free()?, ports::free()?);
+        let port = ports::free()?;
+        let management = ports::free()?;
         let configuration = place.file(&format!("{}.json", options.name));
         fs::write(&configuration, config(place, port, management, options).to_string())?;
         let roots = Roots::from_pem(&fs::read_to_string(&place.authority.root)?)?;
@@ -105,9 +106,11 @@ impl Pebble {
             roots: roots.clone(),
         };
         let log = place.file(&format!("{}.log", options.name));
-        let (dns, environment) = (options.dns.unwrap_or_else(|| dns.dns()), options.environment.clone());
+        let dns = options.dns.unwrap_or_else(|| dns.dns());
+        let environment = options.environment.clone();
         let process = spawn(&configuration, &log, dns, &environment)?;
-        let (api, management) = (endpoint(port), endpoint(management));
+        let api = endpoint(port);
+        let management = endpoint(management);
         let mut pebble = Self { process, configuration, log, dns, environment, api, management, port };
         pebble.wait()?;
         Ok(pebble)

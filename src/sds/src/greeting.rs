@@ -26,7 +26,8 @@ pub(super) struct Greeted {
 
 impl Greeted {
     pub(super) fn new(stream: UnixStream, place: OwnedSemaphorePermit) -> Self {
-        let (authorities, late) = (Authorities::default(), Box::pin(sleep(GREETING)));
+        let authorities = Authorities::default();
+        let late = Box::pin(sleep(GREETING));
         Self { stream, authorities, missing: PREFACE, late, _place: place }
     }
 }

@@ -55,7 +55,8 @@ impl Secrets {
             Ok(()) => u64::from_ne_bytes(bytes),
             Err(_) => clock.now_seconds().unsigned_abs(),
         };
-        let (streams, unanswered) = (Arc::default(), Arc::default());
+        let streams = Arc::default();
+        let unanswered = Arc::default();
         Self { admission, catalogs, clock, status, stopping, streams, unanswered, run }
     }
 
@@ -85,7 +86,8 @@ impl Secrets {
         let too_many = || GrpcStatus::resource_exhausted(format!("more than {} streams; use ADS", limits::MAX_STREAMS));
         let guard = self.status.enter(scope == Scope::Ordinary).ok_or_else(too_many)?;
         let catalog = self.catalog(scope).clone();
-        let (unanswered, stopping) = (self.unanswered.clone(), self.stopping.clone());
+        let unanswered = self.unanswered.clone();
+        let stopping = self.stopping.clone();
         Ok(Context { catalog, clock: self.clock.clone(), scope, pass, guard, unanswered, stopping })
     }
 

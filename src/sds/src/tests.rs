@@ -407,7 +407,8 @@ async fn a_client_that_sends_the_sockets_path_as_the_authority_is_answered() {
     let mut stream = UnixStream::connect(harness.directory.path().join("sds.sock")).await.unwrap();
     stream.write_all(&sent.concat()).await.unwrap();
     // Kinds of frames: the data of both requests comes, and no request is reset.
-    let (mut answered, mut head) = (HashSet::new(), [0; 9]);
+    let mut answered = HashSet::new();
+    let mut head = [0; 9];
     while answered.len() < 2 {
         tokio::time::timeout(PATIENCE, stream.read_exact(&mut head)).await.unwrap().unwrap();
         let [a, b, c, kind, _, _, _, _, request] = head;
@@ -564,7 +565,8 @@ async fn a_rejection_is_forgotten_when_its_node_leaves() {
 #[tokio::test]
 async fn streams_are_counted_by_node_while_they_last() {
     let harness = Harness::start(default());
-    let (mut one, two) = (harness.delta(None).await, harness.delta(None).await);
+    let mut one = harness.delta(None).await;
+    let two = harness.delta(None).await;
     for stream in [&one, &two] {
         stream.subscribe("envoy-1", "a.test").await;
     }

@@ -171,7 +171,8 @@ impl FromMemory {
         if state.renewals.contains_key(key) || state.renewals.len() >= MOST {
             return;
         }
-        let (resolver, main) = (&key.resolver, key.names.first().map_or("", String::as_str));
+        let resolver = &key.resolver;
+        let main = key.names.first().map_or("", String::as_str);
         tracing::error!(
             resolver,
             main,
@@ -209,7 +210,8 @@ impl FromMemory {
         let state = self.current(&storages, now);
         resolvers.iter().find_map(|resolver| {
             let storage = of(&storages, resolver)?;
-            let (place, error) = (storage.place.clone(), storage.disk.error.clone()?);
+            let place = storage.place.clone();
+            let error = storage.disk.error.clone()?;
             Some(Failing { since: state.failing.get(&place).copied().unwrap_or(now), place, error })
         })
     }

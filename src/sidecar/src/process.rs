@@ -24,7 +24,7 @@ impl Ending {
     }
 
     /// Waits for one of the signals.
-    pub async fn told(&mut self) {
+    pub async fn requested(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
@@ -33,7 +33,7 @@ impl Ending {
 }
 
 /// Notifies systemd, which listens only if it started the process.
-pub fn tell_systemd(state: NotifyState<'_>) {
+pub fn notify_systemd(state: NotifyState<'_>) {
     if let Err(error) = sd_notify::notify(&[state]) {
         tracing::warn!(%error, "systemd could not be told");
     }

@@ -146,7 +146,9 @@ impl Sidecar {
 
         context.dns.resume();
         let mut watchers = JoinSet::new();
-        let (engine, watchdog, revocation) = (engine.clone(), watchdog.clone(), revocation.clone());
+        let engine = engine.clone();
+        let watchdog = watchdog.clone();
+        let revocation = revocation.clone();
         watchers.spawn(async move { publisher.follow().await });
         watchers.spawn(async move { engine.watch().await });
         watchers.spawn(async move { watchdog.run().await });
@@ -154,7 +156,8 @@ impl Sidecar {
         watchers.spawn(async move { revocation.run().await });
         watchers.spawn(provided.keep_current(catalog));
         watchers.spawn(tokens::follow(token_files));
-        let (api_path, sds_path) = (sockets.api.display(), sockets.sds.display());
+        let api_path = sockets.api.display();
+        let sds_path = sockets.sds.display();
         let storage = storages_of(store.as_ref());
         tracing::info!(storage, certificates = stored, api = %api_path, sds = %sds_path, "sidecar ready");
         Ok(Self { stop, servers, sds, _watchers: watchers, context, _sockets: bound })
@@ -170,13 +173,14 @@ impl Sidecar {
         let Context { store, catalog, health, permits, clock, .. } = self.context.as_ref();
         let now = clock.now_seconds();
         let waiting = permits.waiting(now);
-        let (store, deployment) = (store.as_ref(), health.deployment.as_ref());
+        let store = store.as_ref();
+        let deployment = health.deployment.as_ref();
         standing::all(wants, Sources { store, catalog, deployment, waiting: &waiting, now }).await.ok()
     }
 
     /// Sets the addresses at which served certificates are verified from now on.
-    pub fn look_at(&self, addresses: Vec<SocketAddr>) {
-        self.context.health.deployment.look_at(addresses);
+    pub fn set_verify_addresses(&self, addresses: Vec<SocketAddr>) {
+        self.context.health.deployment.set_verify_addresses(addresses);
     }
 
     /// The routers that are closed.
@@ -233,7 +237,9 @@ async fn drain(servers: &mut JoinSet<()>, most: Duration) -> bool {
 }
 
 async fn open_store(options: &Options) -> Result<Arc<dyn Store>, StartError> {
-    let (storages, lease, clock) = (options.storages.clone(), options.lease, options.clock.clone());
+    let storages = options.storages.clone();
+    let lease = options.lease;
+    let clock = options.clock.clone();
     let opened = tokio::task::spawn_blocking(move || storage::open(&storages, lease, clock)).await;
     // The task is cancelled only when the runtime ends, and panics only by a bug.
     Ok(opened.map_err(|error| StartError::Task(error.to_string()))??)

@@ -51,7 +51,9 @@ async fn revision(store: &dyn Store, progress: &Progress) -> Revision {
 }
 
 async fn changes_are_compared_and_swapped(store: &dyn Store, fence: Fence) {
-    let (one, two, three) = (progress("swap", "1"), progress("swap", "2"), progress("swap", "3"));
+    let one = progress("swap", "1");
+    let two = progress("swap", "2");
+    let three = progress("swap", "3");
     assert_eq!(store.commit(fence, vec![put(Revision::ABSENT, &one)]).await, Ok(()));
     let read = revision(store, &one).await;
     assert_eq!(store.commit(fence, vec![put(read, &two)]).await, Ok(()));
@@ -65,7 +67,8 @@ async fn changes_are_compared_and_swapped(store: &dyn Store, fence: Fence) {
 }
 
 async fn changes_are_made_all_or_none(store: &dyn Store, fence: Fence) {
-    let (there, new) = (progress("there", "1"), progress("new", "1"));
+    let there = progress("there", "1");
+    let new = progress("new", "1");
     assert_eq!(store.commit(fence, vec![put(Revision::ABSENT, &there)]).await, Ok(()));
     let changes = vec![put(Revision::ABSENT, &new), put(Revision::ABSENT, &progress("there", "2"))];
     assert_eq!(store.commit(fence, changes).await, Err(CommitError::Conflict));
@@ -138,7 +141,8 @@ async fn ledgers_are_kept_by_resolver_and_ca(store: &dyn Store, fence: Fence) {
         ledger: ledger.clone(),
     };
     // In the future, so that no implementation drops them as expired.
-    let (one, two) = (ledger(i64::MAX - 1), ledger(i64::MAX - 2));
+    let one = ledger(i64::MAX - 1);
+    let two = ledger(i64::MAX - 2);
     let changes = [("le", &ca, &one), ("another", &ca, &two), ("le", &other, &two)];
     let changes = changes.map(|(resolver, ca, ledger)| put(resolver, ca, Revision::ABSENT, ledger));
     assert_eq!(store.commit(fence, changes.into()).await, Ok(()));

@@ -134,12 +134,12 @@ mod tests {
 
     const NOW_MILLIS: u64 = 1_000_000;
 
-    struct Desk {
+    struct Fixture {
         table: LeaseTable,
         start: Instant,
     }
 
-    impl Desk {
+    impl Fixture {
         fn new() -> Self {
             Self { table: LeaseTable::new(LeaseBounds::default(), 0), start: Instant::now() }
         }
@@ -152,34 +152,34 @@ mod tests {
 
     #[test]
     fn a_heartbeat_keeps_the_lease_and_its_fence() {
-        let mut desk = Desk::new();
-        let first = desk.claim_at(0, "a", 1);
+        let mut fixture = Fixture::new();
+        let first = fixture.claim_at(0, "a", 1);
         assert!(first.granted);
         assert_eq!(first.expires_in_millis, 10_000);
-        assert_eq!(desk.claim_at(9, "a", 1), first);
-        let other = desk.claim_at(18, "b", 1);
+        assert_eq!(fixture.claim_at(9, "a", 1), first);
+        let other = fixture.claim_at(18, "b", 1);
         assert_eq!(other, protocol::Lease { granted: false, fence: 0, expires_in_millis: 1_000 });
     }
 
     #[test]
     fn a_lease_that_ran_out_goes_to_the_next_and_fences_off_the_last() {
-        let mut desk = Desk::new();
-        let old = desk.claim_at(0, "a", 1);
-        let new = desk.claim_at(10, "b", 1);
+        let mut fixture = Fixture::new();
+        let old = fixture.claim_at(0, "a", 1);
+        let new = fixture.claim_at(10, "b", 1);
         assert!(new.granted && new.fence > old.fence);
-        assert!(!desk.table.is_current(Fence(old.fence)));
-        assert!(desk.table.is_current(Fence(new.fence)));
-        assert!(!desk.claim_at(11, "a", 1).granted);
+        assert!(!fixture.table.is_current(Fence(old.fence)));
+        assert!(fixture.table.is_current(Fence(new.fence)));
+        assert!(!fixture.claim_at(11, "a", 1).granted);
     }
 
     #[test]
     fn a_newer_instance_of_the_holder_takes_over_at_once_and_an_older_one_never() {
-        let mut desk = Desk::new();
-        let old = desk.claim_at(0, "a", 1);
-        let new = desk.claim_at(1, "a", 2);
+        let mut fixture = Fixture::new();
+        let old = fixture.claim_at(0, "a", 1);
+        let new = fixture.claim_at(1, "a", 2);
         assert!(new.granted && new.fence > old.fence);
-        assert!(!desk.claim_at(2, "a", 1).granted);
-        assert!(desk.table.is_current(Fence(new.fence)));
+        assert!(!fixture.claim_at(2, "a", 1).granted);
+        assert!(fixture.table.is_current(Fence(new.fence)));
     }
 
     #[test]
@@ -191,8 +191,8 @@ mod tests {
 
     #[test]
     fn a_fence_is_seeded_by_the_clock_when_none_was_stored() {
-        let mut desk = Desk::new();
-        assert_eq!(desk.claim_at(0, "a", 0).fence, NOW_MILLIS);
+        let mut fixture = Fixture::new();
+        assert_eq!(fixture.claim_at(0, "a", 0).fence, NOW_MILLIS);
     }
 
     #[test]

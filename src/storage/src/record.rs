@@ -77,8 +77,16 @@ pub struct Progress {
 impl Progress {
     /// Returns an empty record.
     pub fn none(id: protocol::CertificateId) -> Self {
-        let (order, key, attempt, begun) = (None, None, None, None);
-        Self { id, order, key, attempt, begun, counted: Vec::new(), renewal: None, unwanted: None }
+        Self {
+            id,
+            order: None,
+            key: None,
+            attempt: None,
+            begun: None,
+            counted: Vec::new(),
+            renewal: None,
+            unwanted: None,
+        }
     }
 
     /// The part that stays once the certificate is issued: the challenges that failed for its names, so that the next

@@ -23,7 +23,7 @@ impl Each {
         Self { keys, zones }
     }
 
-    /// Gets a certificate in each zone, by a resolver for each, with a key of its own.
+    /// Gets a certificate in each zone, by a resolver and a key for each.
     fn issue(&self, place: Place, server: SocketAddr) -> Result<Testbed> {
         let mut scene = Scene::new("rfc2136", server, Vec::new());
         for key in &self.keys {
@@ -55,7 +55,7 @@ fn prefix(key: &Key) -> String {
     format!("{}_", key.name.to_ascii_uppercase().replace('-', "_"))
 }
 
-/// Gives a certificate to a resolver that is like the first one but for its name.
+/// Assigns a certificate to a copy of the first resolver under another name.
 fn resolver(configuration: &mut Value, certificate: usize, name: &str) {
     let resolvers = &mut configuration["certificatesResolvers"];
     resolvers[name] = resolvers["le"].clone();
@@ -64,7 +64,8 @@ fn resolver(configuration: &mut Value, certificate: usize, name: &str) {
 
 #[test]
 fn bind_takes_updates_with_keys_of_every_algorithm() -> Result<()> {
-    let (place, each) = (Place::new("algorithms-bind")?, Each::new());
+    let place = Place::new("algorithms-bind")?;
+    let each = Each::new();
     let bind = Bind::start(&place, &each.zones)?;
     let _world = each.issue(place, bind.address())?;
     for key in &each.keys {
@@ -75,7 +76,8 @@ fn bind_takes_updates_with_keys_of_every_algorithm() -> Result<()> {
 
 #[test]
 fn knot_takes_updates_with_keys_of_every_algorithm() -> Result<()> {
-    let (place, each) = (Place::new("algorithms-knot")?, Each::new());
+    let place = Place::new("algorithms-knot")?;
+    let each = Each::new();
     let knot = Knot::start(&place, &each.zones)?;
     let _world = each.issue(place, knot.address())?;
     for key in &each.keys {
@@ -87,7 +89,8 @@ fn knot_takes_updates_with_keys_of_every_algorithm() -> Result<()> {
 #[test]
 fn two_resolvers_have_two_accounts_of_one_provider() -> Result<()> {
     let place = Place::new("accounts")?;
-    let (common, own) = (Key::new("common", "hmac-sha256"), Key::new("own", "hmac-sha512"));
+    let common = Key::new("common", "hmac-sha256");
+    let own = Key::new("own", "hmac-sha512");
     let zones = [Zone::new("common.test").key(&common), Zone::new("own.test").key(&own)];
     let bind = Bind::start(&place, &zones)?;
     let server = bind.address();

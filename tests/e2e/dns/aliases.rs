@@ -1,4 +1,4 @@
-//! CNAMEs that lead to another zone, which alone may be changed.
+//! CNAMEs to another zone, which alone accepts updates.
 
 use anyhow::{Result, ensure};
 use harness::dns::{Bind, Key, Zone};
@@ -8,7 +8,7 @@ use super::scene::{RECORD, Scene, ZONE, gone};
 use crate::PATIENCE;
 use crate::options::line;
 
-/// A zone whose record is an alias, and the one that it leads to.
+/// A zone with an alias, and the zone of its target.
 struct Delegated {
     place: Place,
     bind: Bind,
@@ -16,7 +16,7 @@ struct Delegated {
 }
 
 impl Delegated {
-    /// `alias` is a line in the zone that has the name; the key may change the other one, and the first one if it is
+    /// `alias` is a line in the zone of the name. The key may change the target's zone, and the first one if it is
     /// `open`.
     fn start(alias: &str, is_open: bool) -> Result<Self> {
         let place = Place::new("alias")?;

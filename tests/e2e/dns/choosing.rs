@@ -1,4 +1,4 @@
-//! Several challenges at one resolver: which is taken, and what after one has failed.
+//! Several challenge types at one resolver: the choice, and the fallback after a failure.
 
 use anyhow::Result;
 use harness::dns::HttpReq;
@@ -31,7 +31,7 @@ fn tls() -> (&'static str, Value) {
     ("tlsChallenge", json!({}))
 }
 
-/// The CA finds nobody at these ports.
+/// Ports where the CA reaches nobody.
 fn closed(is_http_closed: bool) -> Result<PebbleOptions> {
     let http_port = if is_http_closed { Some(ports::free()?) } else { None };
     Ok(PebbleOptions { http_port, tls_port: Some(ports::free()?), ..PebbleOptions::default() })

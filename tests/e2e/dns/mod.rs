@@ -1,4 +1,4 @@
-//! DNS-01 and dns-persist-01 against real servers, at which Pebble looks for the records.
+//! DNS-01 and dns-persist-01 against real servers, where Pebble looks up the records.
 
 mod algorithms;
 mod aliases;

@@ -23,7 +23,7 @@ fn a_name_and_its_wildcard_share_a_certificate() -> Result<()> {
     let place = Place::new("apex")?;
     let servers = Lagging::start(&place, true)?;
     let mut testbed = servers.scene().play(place, &[&[ZONE, "*.example.test"]])?;
-    // Neither record is there in place of the other.
+    // Neither record replaces the other.
     servers.made(2)?;
     servers.catch_up()?;
     let served = testbed.served(ZONE, PATIENCE)?;
@@ -43,7 +43,7 @@ fn two_orders_for_one_name_leave_each_other_alone() -> Result<()> {
     testbed.served("any.example.test", PATIENCE)?;
     assert_eq!(testbed.orders(), 2, "neither had to be tried again");
     gone(servers.bind.address(), RECORD)?;
-    // Each update takes away its own value, never all that there is.
+    // Each update removes its own value, never the whole record set.
     assert!(!servers.bind.log().contains("deleting rrset"));
     Ok(())
 }

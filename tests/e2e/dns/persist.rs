@@ -12,7 +12,7 @@ use crate::options::line;
 /// Name of the user's record.
 const STANDING: &str = "_validation-persist.example.test";
 
-/// Gets a certificate for a name, without any variable, after the record was set that is asked for.
+/// Gets a certificate for a name without any credentials, after the requested record was set.
 fn set_once(name: &str) -> Result<String> {
     let place = Place::new("persist")?;
     let server = PowerDns::start(&place, ZONE)?;

@@ -1,4 +1,4 @@
-//! The look for the record before the CA is told: with a name server that lags behind.
+//! The propagation check before the CA is told, with a name server that lags.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use super::scene::{Lagging, RECORD, ZONE, gone};
 use crate::PATIENCE;
 use crate::options::{between, line};
 
-/// How long a server lags.
+/// Duration of the lag.
 const LAG: Duration = Duration::from_secs(1);
 
 /// Time between a server's catching up and the next look-up: lego's interval, on a busy machine.
@@ -58,7 +58,7 @@ fn each_resolver_is_waited_for_where_that_is_asked_for() -> Result<()> {
     waits(&mut testbed, &servers)
 }
 
-/// The certificate comes though a server never learns of the record.
+/// The certificate is issued though a server never learns of the record.
 fn does_not_wait(is_listed: bool, options: &[(&str, Value)]) -> Result<()> {
     let (mut testbed, servers) = play(is_listed, options)?;
     testbed.served(ZONE, PATIENCE)?;

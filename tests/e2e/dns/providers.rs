@@ -1,4 +1,4 @@
-//! The other ways to a record: PowerDNS's API, and what lego calls `acme-dns`, `exec` and `httpreq`.
+//! Other providers: PowerDNS's API, and lego's `acme-dns`, `exec` and `httpreq`.
 
 use anyhow::{Context, Result};
 use harness::dns::{AcmeDns, HttpReq, PowerDns, Script};
@@ -9,7 +9,7 @@ use super::scene::{RECORD, Scene, ZONE, gone, is_nowhere};
 use crate::PATIENCE;
 use crate::options::line;
 
-/// pebble-challtestsrv has no zones: its records are not looked for but by Pebble.
+/// pebble-challtestsrv has no zones: only Pebble looks up its records.
 fn at_challtestsrv(provider: &str, stage: Stage, variables: Vec<(String, String)>) -> Result<Testbed> {
     let scene = Scene::new(provider, stage.dns.dns(), variables).propagation("disableChecks", &json!(true));
     let mut testbed = scene.on(stage, &[&[ZONE]], |_| ())?;

@@ -1,4 +1,4 @@
-//! A server that refuses: the reason is told, and nothing of the credentials.
+//! A server that refuses: the reason is logged, and nothing of the credentials.
 
 use anyhow::Result;
 use harness::Place;
@@ -8,7 +8,7 @@ use super::scene::RECORD;
 use super::scene::{Scene, ZONE, gone, is_nowhere};
 use crate::options::line;
 
-/// Sends updates with a key that BIND does not take for the zone; the plugin's log line has these words.
+/// Sends updates with a key that BIND refuses for the zone; the plugin's log line has these words.
 fn refused(sent: &Key, zones: &[Zone], words: &str) -> Result<()> {
     let place = Place::new("refused")?;
     let bind = Bind::start(&place, zones)?;
@@ -36,6 +36,7 @@ fn an_unknown_key_is_told() -> Result<()> {
 
 #[test]
 fn a_zone_that_the_key_may_not_change_is_told() -> Result<()> {
-    let (other, key) = (Key::new("other", "hmac-sha256"), Key::new("update", "hmac-sha256"));
+    let other = Key::new("other", "hmac-sha256");
+    let key = Key::new("update", "hmac-sha256");
     refused(&key, &[Zone::new(ZONE).key(&other), Zone::new("elsewhere.test").key(&key)], "REFUSED")
 }

@@ -1,4 +1,4 @@
-//! The record is gone, whatever became of the order, the CA and the sidecar.
+//! Records are removed, whatever became of the order, the CA and the sidecar.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use super::scene::{Lagging, RECORD, Scene, ZONE, gone};
 use crate::PATIENCE;
 use crate::options::line;
 
-/// A record of before the last start waits a minute for an engine that goes on with its order.
+/// Time that a record from before the last start is kept for an engine that continues with its order.
 const GRACE: Duration = Duration::from_secs(60);
 
 #[test]
@@ -19,7 +19,7 @@ fn a_record_is_gone_after_an_order_that_failed() -> Result<()> {
     let key = Key::new("update", "hmac-sha256");
     let bind = Bind::start(&place, &[Zone::new(ZONE).key(&key)])?;
     let mut scene = Scene::new("rfc2136", bind.address(), key.environment(bind.address()));
-    // Pebble asks where there is no record.
+    // Pebble asks a server without the record.
     scene.pebble.dns = None;
     scene.retry = "1h";
     let mut testbed = scene.play(place, &[&[ZONE]])?;

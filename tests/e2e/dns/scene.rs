@@ -1,4 +1,4 @@
-//! A testbed whose certificates are proved by DNS-01; and one with a name server that lags behind.
+//! A testbed with DNS-01; and one with a name server that lags.
 
 use std::net::SocketAddr;
 
@@ -28,16 +28,16 @@ pub(super) struct Scene {
 }
 
 impl Scene {
-    /// By DNS-01 with this provider and its variables.
+    /// A scene with this provider and its variables.
     pub(super) fn new(provider: &str, server: SocketAddr, variables: Vec<(String, String)>) -> Self {
         let mut scene = Self::of(json!({ "dnsChallenge": { "provider": provider, "resolvers": [server] } }), server);
         scene.sidecar.environment = variables;
-        // lego waits a minute between two records of these.
+        // lego waits a minute between two records of these providers.
         scene.variable("EXEC_SEQUENCE_INTERVAL", "0").variable("RFC2136_SEQUENCE_INTERVAL", "0")
     }
 
-    /// By these challenges. One server is asked for everything: by Pebble, and by the sidecar as the zones' own. Other
-    /// servers of the zones must have the same port.
+    /// A scene with these challenges. Pebble and the sidecar ask this server for everything. Other servers of the zones
+    /// must have the same port.
     pub(super) fn of(challenges: Value, server: SocketAddr) -> Self {
         let arguments = vec!["--name-server-port".to_owned(), server.port().to_string()];
         Self {
@@ -48,19 +48,19 @@ impl Scene {
         }
     }
 
-    /// With another variable.
+    /// Adds a variable.
     pub(super) fn variable(mut self, name: &str, value: &str) -> Self {
         self.sidecar.environment.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// With an option of `dnsChallenge.propagation`.
+    /// Adds an option of `dnsChallenge.propagation`.
     pub(super) fn propagation(mut self, option: &str, value: &Value) -> Self {
         self.challenges["dnsChallenge"]["propagation"][option] = value.clone();
         self
     }
 
-    /// Starts all of it, to get these certificates.
+    /// Starts the testbed, to get these certificates.
     pub(super) fn play(self, place: Place, certificates: &[&[&str]]) -> Result<Testbed> {
         self.play_with(place, certificates, |_| ())
     }
@@ -76,7 +76,7 @@ impl Scene {
         self.on(stage, certificates, change)
     }
 
-    /// The same where DNS and CA run already.
+    /// The same with DNS and CA that run already.
     pub(super) fn on(self, stage: Stage, certificates: &[&[&str]], change: impl Fn(&mut Value)) -> Result<Testbed> {
         let mut bootstrap = stage.bootstrap()?.domains(&domains(certificates))?;
         bootstrap.plugin(|configuration| {
@@ -95,7 +95,7 @@ impl Scene {
     }
 }
 
-/// BIND, and a second name server that learns of changes only when the test says so.
+/// BIND, and a second name server that learns of changes only when the test notifies it.
 pub(super) struct Lagging {
     pub(super) bind: Bind,
     pub(super) secondary: Knot,
@@ -113,12 +113,12 @@ impl Lagging {
         Ok(Self { bind, secondary, key })
     }
 
-    /// A scene in which BIND is told.
+    /// A scene that updates BIND.
     pub(super) fn scene(&self) -> Scene {
         Scene::new("rfc2136", self.bind.address(), self.key.environment(self.bind.address()))
     }
 
-    /// Waits until BIND has so many records, which the second server does not have.
+    /// Waits until BIND has this many records, which the second server does not have.
     pub(super) fn made(&self, count: usize) -> Result<()> {
         until(&format!("{count} records"), PATIENCE, || {
             let texts = self.bind.texts(RECORD)?;
@@ -129,13 +129,13 @@ impl Lagging {
         Ok(())
     }
 
-    /// Lets the second server learn of them.
+    /// Notifies the second server of the changes.
     pub(super) fn catch_up(&self) -> Result<()> {
         notify(self.secondary.address(), ZONE)
     }
 }
 
-/// Waits until a server has no record for a name any more.
+/// Waits until a server has no record of a name.
 pub(super) fn gone(server: SocketAddr, name: &str) -> Result<()> {
     until(&format!("the removal of {name}"), PATIENCE, || {
         let texts = harness::dns::texts(server, name)?;
@@ -144,7 +144,7 @@ pub(super) fn gone(server: SocketAddr, name: &str) -> Result<()> {
     })
 }
 
-/// A secret is in no log, no metric and nothing that the API tells.
+/// Checks that a secret is in no log, no metric and no response of the API.
 pub(super) fn is_nowhere(testbed: &Testbed, secret: &str) -> Result<()> {
     let told = [
         ("Envoy's log", testbed.envoy.log()),

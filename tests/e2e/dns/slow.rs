@@ -1,4 +1,4 @@
-//! A provider that takes its time holds up nothing else.
+//! A slow provider holds up nothing else.
 
 use anyhow::{Context, Result, ensure};
 use harness::dns::Script;
@@ -9,7 +9,7 @@ use super::scene::Scene;
 use crate::PATIENCE;
 use crate::options::line;
 
-/// Gets certificates for so many names by a script that waits, and one for `quick.example` by HTTP-01.
+/// Gets certificates for these names by a script that waits, and one for `quick.example` by HTTP-01.
 fn play(stage: Stage, script: &Script, slow: &[String], most_orders: u64) -> Result<Testbed> {
     let scene = Scene::new("exec", stage.dns.dns(), script.environment());
     let scene = scene.propagation("disableChecks", &json!(true));
@@ -33,7 +33,7 @@ fn a_provider_that_hangs_holds_up_no_other_certificate() -> Result<()> {
     let stage = Stage::new("slow", &PebbleOptions::default())?;
     let script = Script::new(&stage.place, &stage.dns, "slow")?;
     script.hold()?;
-    // There is room for one order, and the slow one is in it.
+    // There is room for one order, the slow one.
     let mut testbed = play(stage, &script, &["a.slow.example".to_owned()], 1)?;
     line(&mut testbed, &["le: a.slow.example: ordering (first)"])?;
     until("a call of the script", PATIENCE, || {

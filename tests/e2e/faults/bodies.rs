@@ -1,4 +1,4 @@
-//! Answers that are made to exhaust memory: they cost little, whatever they claim, and the next ones are read as ever.
+//! Responses made to exhaust memory: they cost little, whatever they claim, and later ones are read as usual.
 
 use std::io::Write;
 
@@ -14,7 +14,7 @@ use super::scene::{Scene, eagerly};
 /// configuration says, and the allocator keeps some.
 const GROWTH: u64 = 16;
 
-/// The orders that are under way at once, by default.
+/// Number of orders under way at once, by default.
 const AT_ONCE: usize = 20;
 
 /// Growth allowed for as many responses at once, in MiB: two of each, and as much again.
@@ -26,7 +26,7 @@ const SIDECAR_GROWTH: u64 = 16;
 /// Resources with such a response.
 const PLACES: [Resource; 4] = [Resource::Directory, Resource::NewOrder, Resource::Authorization, Resource::Certificate];
 
-/// Lets the CA answer so, and looks what it costs at the most; all is well afterwards.
+/// Lets the CA respond so, and measures the growth of memory; afterwards everything works.
 fn bounded(name: &str, fault: &Fault) -> Result<()> {
     let mut scene = Scene::with(name, &Default::default(), |_| (), eagerly)?;
     let first = scene.served()?;
@@ -34,7 +34,7 @@ fn bounded(name: &str, fault: &Fault) -> Result<()> {
     for place in PLACES {
         scene.relay.treat_next(place, fault.clone());
     }
-    // The directory is kept, but not over restarts.
+    // The CA's directory is cached, but not over restarts.
     scene.testbed.envoy.restart()?;
     scene.want("next.example")?;
     scene.issued("next.example")?;
@@ -48,7 +48,7 @@ fn bounded(name: &str, fault: &Fault) -> Result<()> {
     Ok(())
 }
 
-/// The most that Envoy and the sidecar have held.
+/// Peak memory of Envoy and of the sidecar.
 fn most_mib(scene: &Scene) -> Result<(u64, u64)> {
     Ok((scene.testbed.envoy.most_resident_kib()? / 1024, scene.testbed.sidecar.most_resident_kib()? / 1024))
 }
@@ -94,7 +94,7 @@ fn json_of_ten_thousand_levels_is_no_json() -> Result<()> {
 
 #[test]
 fn a_chain_of_ten_thousand_certificates_is_not_served() -> Result<()> {
-    // Pebble's has two.
+    // Pebble's chain has two certificates.
     bounded("chain", &Fault::change(|reply| reply.body = reply.body.repeat(5_000)))
 }
 

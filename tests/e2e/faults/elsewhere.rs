@@ -1,4 +1,4 @@
-//! A CA that names URLs on other hosts: none of them is asked.
+//! A CA that names URLs on other hosts: none of them is requested.
 
 use anyhow::{Result, ensure};
 use harness::{Backend, Fault, Resource};
@@ -9,7 +9,7 @@ use super::scene::{NAME, Scene};
 /// A cloud's metadata service.
 const METADATA: &str = "https://169.254.169.254/latest/meta-data/";
 
-/// The URL is not asked, and the log says where it stood.
+/// The URL is not requested, and the log names the place where it stood.
 fn refused(resource: Resource, fault: Fault, place: &str, url: &str) -> Result<()> {
     let mut scene = Scene::start("elsewhere", |relay| relay.treat(resource, fault))?;
     let failed = scene.failed(&[NAME, place, url])?;

@@ -1,4 +1,4 @@
-//! A certificate that expires while its CA can't be had.
+//! A certificate that expires while its CA is unavailable.
 
 use std::time::Duration;
 
@@ -15,13 +15,14 @@ fn an_expired_certificate_is_served_until_the_ca_is_back_and_then_renewed_withou
     let mut scene = Scene::with("expired", &TestbedOptions { pebble, ..TestbedOptions::default() }, |_| (), eagerly)?;
     scene.served()?;
     scene.relay.treat(Resource::Any, Fault::ResetBefore);
-    let (address, roots) = (scene.testbed.place.websecure_address(), scene.testbed.pebble.roots()?);
+    let address = scene.testbed.place.websecure_address();
+    let roots = scene.testbed.pebble.roots()?;
     until("the certificate's end", PATIENCE, || {
         let refusal = match handshake(address, NAME, &roots) {
             Ok(_) => anyhow::bail!("it is still valid"),
             Err(refusal) => format!("{refusal:#}"),
         };
-        // By the client, to whom it was shown: not the default certificate, which would be of an unknown issuer.
+        // Refused by the client, which was shown it: the default certificate would have an unknown issuer.
         ensure!(refusal.contains("expired"), "{refusal}");
         ensure!(stat(&scene.testbed, "certificates.state.expired")? == 1, "no metric tells of it");
         Ok(())

@@ -1,4 +1,4 @@
-//! Answers that are not what was asked for.
+//! Responses of another kind than expected.
 
 use anyhow::{Result, ensure};
 use harness::{Fault, Resource};

@@ -1,4 +1,4 @@
-//! A CA that asks to be left alone is left alone, whatever restarts and whatever else is wanted.
+//! A CA's rate limits are respected, whatever restarts and whatever else is wanted.
 
 use anyhow::{Result, ensure};
 use harness::{Fault, Resource};

@@ -1,5 +1,5 @@
-//! A CA, or somebody between us and it, that is broken or hostile: what is served stays, nothing is asked in a loop,
-//! and all is well again by itself.
+//! A broken or hostile CA, or peer between us and it: served certificates stay, no request is repeated in a loop, and
+//! everything recovers by itself.
 
 mod accounts;
 mod bodies;

@@ -1,4 +1,4 @@
-//! Nonces (RFC 8555 §6.5): each is spent once.
+//! Nonces (RFC 8555 §6.5): each is used once.
 
 use anyhow::{Result, ensure};
 use harness::{Fault, PebbleOptions, Resource, TestbedOptions};
@@ -30,7 +30,7 @@ fn where_no_answer_brings_one_each_request_fetches_its_own() -> Result<()> {
     )?;
     scene.served()?;
     let spent = scene.relay.journal().iter().filter(|exchange| exchange.nonce().is_some()).count();
-    // The first was refused.
+    // The first nonce was refused.
     let fetched = scene.count(Resource::NewNonce) - 1;
     ensure!(fetched == spent, "{spent} requests with {fetched} nonces");
     Ok(())

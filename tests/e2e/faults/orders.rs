@@ -1,4 +1,4 @@
-//! Orders that go wrong, and what becomes of them.
+//! Orders that go wrong.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Redirects: a GET follows some; what is signed goes to the URL that it was signed for, or nowhere.
+//! Redirects: a GET follows some; a signed request goes to the URL that it was signed for, or nowhere.
 
 use anyhow::{Result, ensure};
 use harness::{Fault, Resource};

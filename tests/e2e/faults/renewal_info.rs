@@ -18,7 +18,7 @@ fn says(status: u16, document: &Value) -> Fault {
     Fault::answer(status, &[("content-type", "application/json"), ("retry-after", "60")], document.to_string())
 }
 
-/// A testbed whose CA asks for the first certificate to be replaced; with what is served when it was.
+/// A testbed whose CA asks for the first certificate to be replaced; returned when that is served.
 fn hastened(name: &str, prepare: impl FnOnce(&harness::Relay)) -> Result<Scene> {
     let mut scene = Scene::start(name, |relay| {
         let mut past = window("2025-01-01T00:00:00Z", "2025-01-02T00:00:00Z");
@@ -27,7 +27,8 @@ fn hastened(name: &str, prepare: impl FnOnce(&harness::Relay)) -> Result<Scene> 
         prepare(relay);
     })?;
     let first = scene.served()?;
-    let (address, roots) = (scene.testbed.place.websecure_address(), scene.testbed.pebble.roots()?);
+    let address = scene.testbed.place.websecure_address();
+    let roots = scene.testbed.pebble.roots()?;
     until("another certificate", PATIENCE, || {
         ensure!(handshake(address, NAME, &roots)?.serial != first.serial, "still the first one");
         Ok(())

@@ -7,25 +7,25 @@ use serde_json::{Value, json};
 use crate::PATIENCE;
 use crate::options::line;
 
-/// The name that is wanted from the start.
+/// The name wanted from the start.
 pub const NAME: &str = "fault.example";
 
 /// End of the log line of a first failure that time does not cure: the next attempt is an hour away.
 pub const ONCE: &str = "(permanent, 1 in a row), next try in 3600 s";
 
-/// The fields are in the order in which they end.
+/// A testbed and its relay. The fields are in the order in which they are dropped.
 pub struct Scene {
     pub testbed: Testbed,
     pub relay: Relay,
 }
 
 impl Scene {
-    /// Starts everything to get one certificate; `prepare` tells the relay what to do from the first request on.
+    /// Starts everything to get one certificate; `prepare` sets the relay's faults before the first request.
     pub fn start(name: &str, prepare: impl FnOnce(&Relay)) -> Result<Self> {
         Self::with(name, &TestbedOptions::default(), prepare, Ok)
     }
 
-    /// The same; failed tries are repeated within a second, as no real CA would like it.
+    /// The same; failed attempts are retried within a second, which no real CA would like.
     pub fn eager(name: &str, prepare: impl FnOnce(&Relay)) -> Result<Self> {
         Self::with(name, &TestbedOptions::default(), prepare, eagerly)
     }
@@ -45,19 +45,19 @@ impl Scene {
         Ok(Self { testbed, relay })
     }
 
-    /// Waits until the certificate is served, and looks whether all requests up to then were proper.
+    /// Waits until the certificate is served, and checks that all requests so far were proper.
     pub fn served(&mut self) -> Result<harness::tls::Served> {
         let served = self.testbed.served(NAME, PATIENCE).with_context(|| said(&self.testbed))?;
         self.relay.proper()?;
         Ok(served)
     }
 
-    /// Waits for the word on a failed try, which contains all these parts.
+    /// Waits for the log line of a failed attempt, with all these parts.
     pub fn failed(&mut self, parts: &[&str]) -> Result<String> {
         line(&mut self.testbed, &[&[": failed ("], parts].concat())
     }
 
-    /// Waits until a failed try is stored, which the word on it may precede: who restarts something then loses nothing.
+    /// Waits until a failed attempt is stored, which may be after its log line: a restart loses nothing then.
     pub fn failure_stored(&self) -> Result<()> {
         until("the failed try in storage", PATIENCE, || {
             let state = self.testbed.sidecar.state()?;
@@ -67,13 +67,13 @@ impl Scene {
         })
     }
 
-    /// Wants one more certificate, as another Envoy of the sidecar would: nothing is restarted. What was wanted so
-    /// before is wanted no longer.
+    /// Wants one more certificate, as another Envoy of the sidecar would, without any restart. A certificate wanted so
+    /// before is no longer wanted.
     pub fn want(&self, name: &str) -> Result<()> {
         self.want_each(&[name])
     }
 
-    /// Wants a certificate for each of these names likewise.
+    /// Wants a certificate for each of these names in the same way.
     pub fn want_each(&self, names: &[&str]) -> Result<()> {
         let want = |name: &&str| json!({ "certificate": { "resolver": "le", "names": [name] } });
         let wants: Vec<Value> = names.iter().map(want).collect();
@@ -95,13 +95,13 @@ impl Scene {
         .with_context(|| said(&self.testbed))
     }
 
-    /// How many requests for a resource there were.
+    /// Number of requests for a resource.
     pub fn count(&self, resource: Resource) -> usize {
         self.relay.asked(resource).len()
     }
 }
 
-/// A configuration that repeats failed tries within a second.
+/// A configuration that retries failed attempts within a second.
 pub fn eagerly(bootstrap: Bootstrap) -> Result<Bootstrap> {
     bootstrap.engine("retryMin", &json!("500ms"))?.engine("retryMax", &json!("1s"))
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::scene::{NAME, Scene};
 
-/// A line that is not ours, and what a terminal would take for commands.
+/// A forged log line, and control sequences of a terminal.
 const HOSTILE: &str = "first\r\n[2026-01-01 00:00:00.000][1][critical] forged\u{1b}[2J\u{1b}]0;title\u{7}\u{202e}end";
 
 #[test]

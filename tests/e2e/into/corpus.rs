@@ -1,5 +1,5 @@
-//! `render --into` on bootstraps in the shapes that people publish: each is added to or refused with what to do about
-//! it, Envoy takes it before and after, and what is the user's stays.
+//! `render --into` on bootstraps in published shapes: each is extended, or refused with advice; Envoy accepts it before
+//! and after, and the user's parts stay.
 
 mod cases;
 mod kept;
@@ -19,13 +19,13 @@ use rcgen::{CertificateParams, KeyPair, PKCS_RSA_SHA256, RsaKeySize};
 use cases::{Bootstrap, Expected, Run, Written};
 use rooted::{Pair, Pairs, Rooted};
 
-/// Envoys at once: as many as a small machine has cores.
+/// Number of Envoys at once: as many as a small machine has cores.
 const AT_ONCE: usize = 2;
 
-/// All that Envoy may say against one whose certificates were deleted.
+/// The only error that Envoy may have about a bootstrap whose certificates were removed.
 const LACKING: &str = "No TLS certificates found for server context";
 
-/// Flags of which a second run has nothing to do any more.
+/// Flags that leave nothing to do to a second run.
 const ONCE: [&str; 2] = ["--add-https", "--redirect"];
 
 #[test]
@@ -118,7 +118,7 @@ fn tried(bootstrap: &Bootstrap, run: &Run, path: &Path, text: &str, rooted: &Roo
         bail!("check finds mistakes in what was written: {mistakes}");
     }
     let twice = rooted.file("twice.yaml");
-    // It has its HTTPS now.
+    // The bootstrap has its HTTPS now.
     let flags: Vec<&str> = run.flags.iter().copied().filter(|flag| !ONCE.contains(flag)).collect();
     if let Err(said) = said(&render(&once, &twice, &flags, rooted)?) {
         bail!("rendered again: {said}");
@@ -139,7 +139,7 @@ fn render(bootstrap: &Path, output: &Path, flags: &[&str], rooted: &Rooted<'_>) 
     command.output().context("envoy-autocert render --into")
 }
 
-/// All that a program said, as a success or as an error.
+/// All output of a program, as a success or as an error.
 fn said(output: &Output) -> std::result::Result<String, String> {
     let said = [output.stdout.as_slice(), output.stderr.as_slice()].concat();
     let said = String::from_utf8_lossy(&said).into_owned();

@@ -15,7 +15,7 @@ use super::{NEWEST, OLDER};
 const FIRST: &str = "first.example";
 const LATER: &str = "later.example";
 
-/// Renewed after half a minute.
+/// A validity of one minute: certificates are renewed after half of it.
 const SHORT: Duration = Duration::from_secs(60);
 
 const FLAGS: [&str; 2] = ["--plugin", "oci://registry.example.com/envoy-autocert-plugin:1.0.0"];

@@ -1,4 +1,4 @@
-//! Istio's ingress gateway: the plugin by ECDS, and each way of `credentialName`.
+//! Istio's ingress gateway: the plugin by ECDS, and each kind of `credentialName`.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ const LATER: &str = "later.example";
 /// Longer than any test.
 const LONG: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Renewed after half a minute.
+/// A validity of one minute: certificates are renewed after half of it.
 const SHORT: Duration = Duration::from_secs(60);
 
 fn proxy(before: &Before) -> Proxy {
@@ -57,8 +57,8 @@ fn start(before: Before, resources: Vec<Resource>) -> Result<Mesh> {
     before.play(bootstrap, "socket", resources, None)
 }
 
-/// The main way: TrafficExtension, credential socket; a certificate comes, another one after a change of the objects,
-/// and the first one is renewed.
+/// The main path: TrafficExtension and credential socket; a certificate is issued, another after a change of the
+/// objects, and the first one is renewed.
 fn the_main_way(series: &'static str) -> Result<()> {
     let before = Before::new("istio", series, SHORT)?;
     let proxy = proxy(&before);
@@ -90,7 +90,7 @@ fn older_istio_gateways_get_and_renew_their_certificates() -> Result<()> {
     })
 }
 
-/// A WasmPlugin makes the same filter; without a credential socket the mesh's provider is asked, by the bare name.
+/// A WasmPlugin gives the same filter; without a credential socket the mesh's provider is asked, by the bare name.
 #[test]
 fn an_older_istio_and_the_sds_provider_of_the_mesh() -> Result<()> {
     let before = Before::new("istio-provider", NEWEST, LONG)?;
@@ -102,7 +102,7 @@ fn an_older_istio_and_the_sds_provider_of_the_mesh() -> Result<()> {
     start(before, resources)?.served(FIRST).map(drop)
 }
 
-/// The way of Secrets: istiod answers for `kubernetes://NAME` from one that somebody else has written.
+/// Secrets: istiod answers for `kubernetes://NAME` from a Secret that somebody else has written.
 #[test]
 fn a_gateway_serves_what_secrets_have() -> Result<()> {
     let before = Before::new("istio-secret", NEWEST, LONG)?;
@@ -118,7 +118,7 @@ fn a_gateway_serves_what_secrets_have() -> Result<()> {
     until("Envoy's answers to the control plane", PATIENCE, || mesh.plane.settled())
 }
 
-/// The control plane of the tests sees what Envoy refuses, in its words; what was served stays.
+/// The control plane gets Envoy's rejection, in its words; the previous configuration stays.
 #[test]
 fn a_configuration_that_the_plugin_refuses_is_told_to_the_control_plane() -> Result<()> {
     let before = Before::new("istio-nack", NEWEST, LONG)?;
@@ -140,11 +140,13 @@ fn a_configuration_that_the_plugin_refuses_is_told_to_the_control_plane() -> Res
     Ok(())
 }
 
-/// A selector of mode SERVER matches no listener of a gateway, as what was rendered once had: nobody would answer.
+/// A selector of mode SERVER, once rendered by mistake, matches no listener of a gateway: no challenge would be
+/// answered.
 #[test]
 fn the_plugin_is_on_the_plain_listener_alone() -> Result<()> {
     let before = Before::new("istio-selectors", NEWEST, LONG)?;
-    let (web, websecure) = (before.stage.place.web, before.stage.place.websecure);
+    let web = before.stage.place.web;
+    let websecure = before.stage.place.websecure;
     let mut objects = objects(&before, &[FIRST], &[])?;
     let proxy = proxy(&before);
     let on = |objects: &Objects| -> Result<[bool; 2]> {

@@ -1,4 +1,4 @@
-//! Meshes: what `render` makes for Istio and Envoy Gateway, as their control planes hand it to an Envoy.
+//! Meshes: the output of `render` for Istio and Envoy Gateway, as their control planes hand it to an Envoy.
 
 mod control_plane;
 mod envoy_gateway;
@@ -6,7 +6,7 @@ mod istio;
 mod pods;
 mod scene;
 
-/// The Envoys that the plugin runs in with all that it can, besides the newest one.
+/// The older Envoys in which the plugin has all its features.
 const OLDER: [&str; 3] = ["1.37", "1.38", "1.39"];
 
 /// The newest one.

@@ -1,4 +1,4 @@
-//! The gateway's pods as Kubernetes makes them: whose its volumes are, and what of them the sidecar takes.
+//! The gateway's pods as Kubernetes makes them: the owners of the volumes, and the sidecar's access to them.
 
 use std::fs::{self, DirBuilder, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
@@ -31,7 +31,7 @@ impl Pod {
         let place = Place::new("pod")?;
         place.admit_others()?;
         let sockets = place.file("sockets");
-        // An emptyDir may be written into by everybody.
+        // Everybody may write into an emptyDir.
         directory(&sockets, 0o777)?;
         directory(&place.file("storage"), 0o2775)?;
         chown(place.file("storage"), None, Some(PROXY))?;
@@ -73,7 +73,7 @@ impl Pod {
         Ok(Self { place, sockets, containers, program })
     }
 
-    /// Runs the container that makes the directory the proxy's.
+    /// Runs the init container, which gives the directory to the proxy's user.
     fn prepare(&self) -> Result<()> {
         let command: Vec<&str> =
             self.containers[0]["command"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
@@ -83,7 +83,7 @@ impl Pod {
         Ok(())
     }
 
-    /// Starts the container that stays, as its user.
+    /// Starts the sidecar's container, as its user.
     fn start(&self) -> Result<Process> {
         let container = &self.containers[1];
         assert_eq!(container["command"], serde_json::json!(["envoy-autocert", "sidecar"]));
@@ -116,7 +116,7 @@ fn the_sidecar_takes_the_volumes_of_a_pod_once_their_directory_is_the_proxys() -
     ensure!(refused.log().contains(&pod.sockets.display().to_string()), "{}", refused.log());
 
     pod.prepare()?;
-    // As when the pod's containers are started anew, and the volume stays.
+    // As when the pod's containers restart, and the volume stays.
     pod.prepare()?;
     let copied = fs::metadata(pod.sockets.join("envoy_autocert.wasm"))?;
     ensure!(copied.mode() & 0o777 == 0o644, "the proxy reads the plugin: {:o}", copied.mode());

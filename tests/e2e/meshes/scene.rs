@@ -16,7 +16,7 @@ use harness::{
 
 use crate::PATIENCE;
 
-/// A running mesh. The fields are in the order in which they end.
+/// A running mesh. The fields are in the order in which they are dropped.
 pub struct Mesh {
     pub testbed: Testbed,
     pub plane: ControlPlane,
@@ -30,7 +30,7 @@ pub struct Before {
 }
 
 impl Before {
-    /// DNS and CA, whose certificates are valid for so long.
+    /// DNS and CA, with certificates of this validity.
     pub fn new(name: &str, series: &'static str, validity: Duration) -> Result<Self> {
         let stage = Stage::new(&format!("{name}-{series}"), &PebbleOptions::default().validity(validity))?;
         Ok(Self { stage, series })
@@ -39,7 +39,8 @@ impl Before {
     /// The output of `render --format FORMAT`, with everything filled in that a user fills in.
     pub fn render(&self, format: &str, hosts: &[&str], flags: &[&str]) -> Result<Objects> {
         let place = &self.stage.place;
-        let (configuration, root) = (place.file("traefik.yml"), place.authority.root.display().to_string());
+        let configuration = place.file("traefik.yml");
+        let root = place.authority.root.display().to_string();
         let routers: String = hosts
             .iter()
             .enumerate()
@@ -85,7 +86,7 @@ http:
         Objects::read(&text)
     }
 
-    /// A fixture of this place.
+    /// A fixture, moved to this place.
     pub fn fixture(&self, name: &str) -> Result<String> {
         let path = artifacts::repository().join("tests/fixtures").join(name);
         let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
@@ -115,19 +116,20 @@ http:
 }
 
 impl Mesh {
-    /// Waits for a certificate of the CA's; the control plane and Envoy agree then.
+    /// Waits for a certificate of the CA's, and for Envoy to have accepted everything.
     pub fn served(&mut self, name: &str) -> Result<Served> {
         let served = self.testbed.served(name, PATIENCE);
-        // Why Envoy refused something tells more than that nothing is served.
+        // A rejection by Envoy tells more than a missing certificate.
         self.plane.check()?;
         let served = served?;
         until("Envoy's answers to the control plane", PATIENCE, || self.plane.settled())?;
         Ok(served)
     }
 
-    /// Hands other resources out while visitors come, who all get in; ends when a name has its certificate.
+    /// Replaces the resources while visitors connect, all of whom must succeed; ends when a name has its certificate.
     pub fn update(&mut self, resources: Vec<Resource>, name: &str, visited: &str) -> Result<()> {
-        let (address, roots) = (self.testbed.place.websecure_address(), self.testbed.pebble.roots()?);
+        let address = self.testbed.place.websecure_address();
+        let roots = self.testbed.pebble.roots()?;
         let over = AtomicBool::new(false);
         let visit = || -> Result<usize> {
             let mut visits = 0;

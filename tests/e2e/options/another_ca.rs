@@ -1,4 +1,4 @@
-//! `caServer` that becomes another one: what a test system issued is replaced at once, everything else when it is due.
+//! A changed `caServer`: certificates of a test system are replaced at once, all others when they are due.
 
 use anyhow::{Context, Result, ensure};
 use harness::tls::Served;
@@ -8,16 +8,16 @@ use serde_json::{Value, json};
 use super::line;
 use crate::PATIENCE;
 
-/// A testbed whose one certificate is of another CA than the one that its resolver gets.
+/// A testbed whose one certificate is of a former CA of its resolver.
 struct Moved {
     testbed: Testbed,
     before: Served,
-    /// Kept running: it is still there, as Let's Encrypt's staging CA is.
+    /// The former CA, kept running, as Let's Encrypt's staging CA is.
     left: Pebble,
 }
 
 impl Moved {
-    /// `configure` changes the options of the resolver, of which the first value is the CA that is left.
+    /// Starts the testbed; `configure` changes the resolver's options, given the former CA's URL.
     fn start(configure: impl Fn(&mut Value, &Value)) -> Result<Self> {
         let options = TestbedOptions::default();
         let stage = Stage::new("another-ca", &options.pebble)?;

@@ -1,4 +1,4 @@
-//! `httpChallenge.entryPoint`: the one whose requests the CA's challenges reach.
+//! `httpChallenge.entryPoint`: the entry point that the CA's requests reach.
 
 use anyhow::{Result, ensure};
 use harness::{Testbed, TestbedOptions, domains};

@@ -8,11 +8,10 @@ use serde_json::json;
 
 use crate::PATIENCE;
 
-/// How long it may take until a certificate is served whose key is found by trying: large primes take minutes on a busy
-/// machine, by bad luck.
+/// Time limit of keys whose primes are searched for: on a busy machine that takes minutes, by bad luck.
 const PATIENCE_WITH_PRIMES: Duration = Duration::from_secs(600);
 
-/// The type of the key that is served when this one is configured.
+/// The type of the served key, with this type configured.
 fn served(key_type: &str) -> Result<String> {
     let mut testbed = Testbed::with("key", &TestbedOptions::default(), |bootstrap| {
         bootstrap.domains(&domains(&[&["key.example"]]))?.resolver("keyType", &json!(key_type))

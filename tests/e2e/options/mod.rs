@@ -1,4 +1,4 @@
-//! Each option of the resolver does what it says, as far as a CA can show it.
+//! Each option of the resolver, as far as a CA can show its effect.
 
 mod another_ca;
 mod eab;
@@ -32,7 +32,7 @@ pub(crate) fn line(testbed: &mut Testbed, parts: &[&str]) -> Result<String> {
     })
 }
 
-/// How much later one line of Envoy's log was written than another one. They begin as `[2026-07-01 12:00:00.000]`.
+/// Time between two lines of Envoy's log. Lines begin as `[2026-07-01 12:00:00.000]`.
 pub(crate) fn between(earlier: &str, later: &str) -> Result<Duration> {
     let millis = |line: &str| -> Result<u64> {
         let time = line.split([' ', ']']).nth(1).context("no time")?;

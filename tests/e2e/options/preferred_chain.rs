@@ -1,4 +1,4 @@
-//! `preferredChain`: of the chains that the CA offers, the one whose last certificate this root has issued.
+//! `preferredChain`: the choice of the chain whose last certificate this root has issued.
 
 use anyhow::{Result, ensure};
 use harness::tls::{Roots, Served};
@@ -11,8 +11,8 @@ use crate::PATIENCE;
 
 const NAME: &str = "chain.example";
 
-/// A CA that offers three chains of two intermediates each, and the testbed that `configure`d which one is preferred,
-/// given the common names of their roots.
+/// A CA that offers three chains of two intermediates each, and a testbed with the `prefer`red one, chosen from the
+/// common names of their roots.
 fn testbed(prefer: impl FnOnce(&[String]) -> String) -> Result<(Testbed, Vec<String>)> {
     let pebble = PebbleOptions::default().set("PEBBLE_ALTERNATE_ROOTS", 2).set("PEBBLE_CHAIN_LENGTH", 2);
     let options = TestbedOptions { pebble, ..TestbedOptions::default() };
@@ -77,7 +77,7 @@ fn a_root_is_preferred_by_its_whole_name() -> Result<()> {
 
 #[test]
 fn an_intermediate_is_no_root() -> Result<()> {
-    // The issuer of the leaf is in each of the chains, and the last in none.
+    // The leaf's issuer is in each of the chains, and the last one in none.
     let (mut testbed, roots) = testbed(|roots| roots[1].replace("Root", "Intermediate"))?;
     assert_eq!(served(&mut testbed, 0)?.root, format!("CN={}", roots[0]));
     line(&mut testbed, &[NAME, "default chain", "Pebble Intermediate CA"]).map(drop)

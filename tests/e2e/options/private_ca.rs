@@ -1,5 +1,5 @@
 //! A private CA, trusted by the TLS context of its cluster (`caCertificates`, `caServerName`): by file, by a name that
-//! is not its address, and refused when anything is wrong with it.
+//! is not its address, and refused when anything is wrong.
 
 use std::fs;
 use std::path::Path;
@@ -14,7 +14,7 @@ use crate::{PATIENCE, stat};
 
 const NAME: &str = "private.example";
 
-/// The CA behind a server certificate of `authority`, trusted by the root of that, unless `configure` has it otherwise.
+/// The CA behind a server certificate of `authority`, whose root is trusted unless `configure` changes that.
 fn testbed(
     authority: impl FnOnce(&Stage) -> Result<Authority>,
     configure: impl FnOnce(&Stage, &mut Bootstrap) -> Result<()>,
@@ -31,7 +31,7 @@ fn as_localhost(stage: &Stage) -> Result<Authority> {
     Authority::of(stage.place.path(), "private", &["localhost"])
 }
 
-/// A certificate that is for a name which is not the CA's address.
+/// A certificate for a name that is not the CA's address.
 fn as_ca_internal(stage: &Stage) -> Result<Authority> {
     Authority::of(stage.place.path(), "private", &["ca.internal"])
 }
@@ -48,8 +48,8 @@ fn expect_name(bootstrap: &mut Bootstrap, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// The CA is refused, as the statistic `why` of its cluster and the log tell: it sees no request, and nothing but the
-/// default certificate is served.
+/// Checks that the CA is refused, by the statistic `why` of its cluster and by the log: the CA gets no request, and
+/// only the default certificate is served.
 fn refused(mut testbed: Testbed, relay: &Relay, why: &str) -> Result<()> {
     let line = line(&mut testbed, &[NAME, ": failed (transient", &relay.directory()])?;
     ensure!(line.contains("cluster.localhost.ssl.fail_verify_*"), "the line leads to no reason: {line}");
@@ -114,7 +114,7 @@ fn a_ca_without_the_expected_name_is_refused() -> Result<()> {
     refused(testbed, &relay, "fail_verify_san")
 }
 
-/// A CA that is known by its address, with a server certificate for `name`.
+/// A CA known by its address, with a server certificate for `name`.
 fn at_address(name: &str) -> Result<(Testbed, Relay)> {
     let options = TestbedOptions::default();
     let stage = Stage::new("address", &options.pebble)?;
@@ -124,7 +124,7 @@ fn at_address(name: &str) -> Result<(Testbed, Relay)> {
     bootstrap.plugin(|configuration| {
         configuration["caClusters"][relay.address().to_string()] = json!("localhost");
     })?;
-    // As `render` writes it: an address is no SNI.
+    // As `render` writes it: an address is not sent as SNI.
     let tls = bootstrap.ca_tls()?;
     for automatic in ["auto_host_sni", "auto_sni_san_validation"] {
         tls[automatic] = json!(false);

@@ -1,4 +1,4 @@
-//! `profile`: which kind of certificate the CA is asked for (draft-ietf-acme-profiles).
+//! `profile`: the profile of the order (draft-ietf-acme-profiles).
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ fn testbed(profile: &str) -> Result<Testbed> {
     })
 }
 
-/// How long the certificate lives that this profile gives, in hours.
+/// Validity of a certificate with this profile, in hours.
 fn lifetime(profile: &str) -> Result<i64> {
     let served = testbed(profile)?.served(NAME, PATIENCE)?;
     // Pebble leaves out the last second.

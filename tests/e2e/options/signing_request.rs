@@ -1,6 +1,6 @@
-//! `disableCommonName` and `emailAddresses`: what stands in the signing request beside the names.
+//! `disableCommonName` and `emailAddresses`: the signing request besides the names.
 //!
-//! Pebble takes nothing but names and key from it, so the request itself is looked at, on its way to the CA.
+//! Pebble uses only names and key of the request, so the request itself is examined on its way to the CA.
 
 use anyhow::{Context, Result};
 use base64::Engine;
@@ -37,7 +37,8 @@ fn read(der: &[u8]) -> Result<(Option<String>, Vec<String>, Vec<String>)> {
     let (_, request) = X509CertificationRequest::from_der(der)?;
     let subject = &request.certification_request_info.subject;
     let common_name = subject.iter_common_name().next().map(|name| name.as_str().map(str::to_owned)).transpose()?;
-    let (mut names, mut addresses) = (Vec::new(), Vec::new());
+    let mut names = Vec::new();
+    let mut addresses = Vec::new();
     for extension in request.requested_extensions().into_iter().flatten() {
         let ParsedExtension::SubjectAlternativeName(sans) = extension else { continue };
         for san in &sans.general_names {

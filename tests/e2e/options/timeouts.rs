@@ -1,4 +1,4 @@
-//! `clientResponseHeaderTimeout` and `clientTimeout`: a CA that is slow costs a bounded time, and nothing else.
+//! `clientResponseHeaderTimeout` and `clientTimeout`: a slow CA costs a bounded time, and nothing else.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ const REQUEST: Duration = Duration::from_millis(500);
 const OPERATION: Duration = Duration::from_secs(2);
 const SLACK: Duration = Duration::from_secs(3);
 
-/// A testbed whose CA treats requests for a resource so, from the start.
+/// A testbed whose CA has this fault from the start.
 fn testbed(resource: Resource, fault: Fault) -> Result<(Testbed, Relay)> {
     let options = TestbedOptions::default();
     let stage = Stage::new("slow", &options.pebble)?;
@@ -31,8 +31,8 @@ fn testbed(resource: Resource, fault: Fault) -> Result<(Testbed, Relay)> {
     Ok((stage.play(bootstrap, &options)?, relay))
 }
 
-/// A try for the certificate ends within `clientTimeout`, after more than one request; each of those ended within
-/// `clientResponseHeaderTimeout`. The next try is made when the CA is well again.
+/// Checks that an attempt ends within `clientTimeout`, after more than one request, each of which ended within
+/// `clientResponseHeaderTimeout`. The next attempt is made when the CA works again.
 fn bounded(resource: Resource, endpoint: &str, fault: Fault) -> Result<()> {
     let (mut testbed, relay) = testbed(resource, fault)?;
     let failed = line(&mut testbed, &[NAME, ": failed (transient, 1 in a row)"])?;
@@ -42,7 +42,7 @@ fn bounded(resource: Resource, endpoint: &str, fault: Fault) -> Result<()> {
     ensure!(failed.contains("took longer than 2000 ms"), "it does not say what was over: {failed}");
     let asked = relay.asked(resource);
     ensure!(asked.len() >= 2, "asked {} times in one try", asked.len());
-    // The second request comes when the first is over: after the timeout of the one, and a second's wait.
+    // The second request follows the first one's timeout, after a wait of one second.
     let apart = asked[1].at - asked[0].at;
     ensure!((REQUEST..REQUEST + SLACK).contains(&apart), "{apart:?} from one request to the next");
     ensure!(

@@ -15,8 +15,8 @@ struct Two {
 }
 
 impl Two {
-    /// `first.example` is of the resolver `le`, `second.example` of the resolver `second`. `prepare` may change a CA
-    /// before anything asks it.
+    /// Starts the testbed: `first.example` is of the resolver `le`, `second.example` of the resolver `second`.
+    /// `prepare` may change a CA before its first request.
     fn start(prepare: impl FnOnce(&mut Pebble, &mut Pebble) -> Result<()>) -> Result<Self> {
         Self::with(prepare, |_| {})
     }
@@ -63,8 +63,9 @@ impl Two {
 #[test]
 fn each_certificate_comes_from_the_ca_of_its_resolver() -> Result<()> {
     let mut two = Two::start(|_, _| Ok(()))?;
-    let (first_roots, second_roots) = (two.testbed.pebble.roots()?, two.second.roots()?);
-    // Each is verified against the root of its own CA alone.
+    let first_roots = two.testbed.pebble.roots()?;
+    let second_roots = two.second.roots()?;
+    // Each certificate is verified with the root of its own CA alone.
     let first = two.served("first.example", &first_roots)?;
     let second = two.served("second.example", &second_roots)?;
     assert_ne!(first.issuer, second.issuer);
@@ -76,7 +77,8 @@ fn each_certificate_comes_from_the_ca_of_its_resolver() -> Result<()> {
 #[test]
 fn each_ca_has_an_account_with_a_key_of_its_own() -> Result<()> {
     let mut two = Two::start(|_, _| Ok(()))?;
-    let (first_roots, second_roots) = (two.testbed.pebble.roots()?, two.second.roots()?);
+    let first_roots = two.testbed.pebble.roots()?;
+    let second_roots = two.second.roots()?;
     two.served("first.example", &first_roots)?;
     two.served("second.example", &second_roots)?;
     assert_eq!((two.testbed.accounts(), two.second.requests("/sign-me-up")), (1, 1));
@@ -132,7 +134,7 @@ fn a_ca_that_is_down_is_stood_in_for_by_the_one_it_falls_back_to() -> Result<()>
     };
     let mut two = Two::with(kill_first, falls_back)?;
     let roots = two.second.roots()?;
-    // It is of the first resolver, and comes from the CA of the second.
+    // The certificate is the first resolver's, from the second one's CA.
     two.served("first.example", &roots)?;
     two.served("second.example", &roots)?;
     line(&mut two.testbed, &["le: first.example: ordered with the resolver second it falls back to"])?;

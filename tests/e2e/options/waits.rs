@@ -1,4 +1,4 @@
-//! `certificateTimeout`, `httpChallenge.delay`, `certificatesDuration`: how long is waited, and for what.
+//! `certificateTimeout`, `httpChallenge.delay`, `certificatesDuration`: the waits of an order.
 
 use std::time::Duration;
 
@@ -26,7 +26,8 @@ fn testbed(option: &str, value: &Value, prepare: impl FnOnce(&Relay)) -> Result<
     Ok((stage.play(bootstrap.resolver(option, value)?, &options)?, relay))
 }
 
-/// The wait between the challenge's publication, which follows the look at the authorization, and the word to the CA.
+/// Time between the challenge's publication, which follows the request for the authorization, and the response to the
+/// challenge.
 fn waited(relay: &Relay) -> Result<Duration> {
     let first = |resource| relay.asked(resource).first().map(|exchange| exchange.at).context("it was not asked");
     Ok(first(Resource::Challenge)? - first(Resource::Authorization)?)
@@ -63,7 +64,7 @@ fn a_ca_that_takes_too_long_to_issue_ends_the_try_and_its_order_is_gone_on_with(
     let failed = line(&mut testbed, &[NAME, ": failed (transient, 1 in a row)", "longer than 1000 ms"])?;
     let ordering = line(&mut testbed, &[NAME, ": ordering (first)"])?;
     let took = between(&ordering, &failed)?;
-    // Sooner, where Pebble asks for a longer wait than that.
+    // Sooner, if Pebble asks for a longer wait than that.
     ensure!(took < Duration::from_secs(1) + SLACK, "the try took {took:?}");
     relay.relent();
     testbed.served(NAME, PATIENCE)?;
@@ -79,7 +80,8 @@ fn a_duration_far_beyond_the_real_lifetime_does_not_renew_at_every_look() -> Res
         bootstrap.domains(&domains(&[&[NAME]]))?.resolver("certificatesDuration", &json!(8760))
     })?;
     let first = testbed.served(NAME, PATIENCE)?;
-    let (address, roots) = (testbed.place.websecure_address(), testbed.pebble.roots()?);
+    let address = testbed.place.websecure_address();
+    let roots = testbed.pebble.roots()?;
     let second = until("another serial number", PATIENCE, || {
         let served = handshake(address, NAME, &roots)?;
         ensure!(served.serial != first.serial, "still the first one");
@@ -87,7 +89,7 @@ fn a_duration_far_beyond_the_real_lifetime_does_not_renew_at_every_look() -> Res
     })?;
     let left = first.not_after - second.not_before;
     ensure!((0..=13).contains(&left.whole_seconds()), "renewed {left} before the end");
-    // It is counted when the sidecar has answered, which is after it is served.
+    // The renewal is counted once the sidecar has stored it, which is after it is served.
     until("one renewal, counted", PATIENCE, || {
         let renewals = stat(&testbed, "issuances.resolver.le.why.renewal")?;
         ensure!(renewals == 1, "{renewals} are counted");

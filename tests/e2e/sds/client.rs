@@ -1,4 +1,4 @@
-//! An Envoy whose TLS listener takes its certificates from the sidecar, and what a visitor sees of it.
+//! An Envoy whose TLS listener takes its certificates from the sidecar, and its visitors.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -17,19 +17,19 @@ pub enum Protocol {
     AdsDelta,
     AdsStateOfTheWorld,
     Delta,
-    /// By gRPC's own client, C-core, instead of Envoy's.
+    /// SDS by gRPC's own client, C-core, instead of Envoy's.
     Google,
     StateOfTheWorld,
 }
 
-/// How the listener names its secrets.
+/// The secrets of the listener.
 #[derive(Clone, Copy)]
 pub enum Mode<'a> {
-    /// A list; Envoy chooses by SNI.
+    /// A list of names; Envoy selects by SNI.
     Classic(&'a [&'a str]),
-    /// The same, and Envoy waits for a second only.
+    /// The same, but Envoy waits only a second.
     Impatient(&'a [&'a str]),
-    /// By the SNI of each handshake.
+    /// The SNI of each handshake.
     OnDemand,
 }
 
@@ -51,7 +51,7 @@ impl Protocol {
             Self::AdsDelta | Self::Delta => "DELTA_GRPC",
             Self::AdsStateOfTheWorld | Self::Google | Self::StateOfTheWorld => "GRPC",
         };
-        // Without it, Envoy tries again after up to 30 s.
+        // Without it, Envoy retries after up to 30 s.
         let retry = json!({ "retry_back_off": { "base_interval": "0.05s", "max_interval": "1s" } });
         let mut service = match self {
             Self::Google => {
@@ -131,7 +131,7 @@ impl Client {
         Endpoint::Tcp(self.plain).get(path)
     }
 
-    /// An error unless there is a stream to the sidecar, or none, as wanted.
+    /// Fails unless there is a stream to the sidecar, or none, as wanted.
     pub fn is_connected(&self, wanted: bool) -> Result<()> {
         let streams = self.envoy.stat("cluster.sds.upstream_rq_active")?;
         ensure!((streams > 0) == wanted, "{streams} streams to the sidecar");
@@ -198,7 +198,7 @@ fn address(at: SocketAddr) -> Value {
     json!({ "socket_address": { "address": at.ip(), "port_value": at.port() } })
 }
 
-/// Answers every request.
+/// An HTTP connection manager that answers every request.
 fn manager() -> Value {
     let package = "type.googleapis.com/envoy.extensions.filters";
     let route = json!({ "match": { "prefix": "/" }, "direct_response": { "status": 200 } });

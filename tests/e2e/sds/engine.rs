@@ -1,5 +1,4 @@
-//! An engine of the test's own: takes the lease, and publishes certificates of the scene's CA through the sidecar's
-//! API.
+//! A fake engine: takes the lease, and publishes certificates of the scene's CA through the sidecar's API.
 
 use anyhow::{Result, ensure};
 use base64::Engine as _;
@@ -17,7 +16,7 @@ use super::scene::Scene;
 
 /// The TLS feature extension (RFC 7633) that asks for stapled OCSP: Envoy, which has none to staple, refuses it.
 const TLS_FEATURE: &[u64] = &[1, 3, 6, 1, 5, 5, 7, 1, 24];
-/// A sequence with the number of status_request.
+/// A sequence with the number of `status_request`.
 const STATUS_REQUEST: [u8; 5] = [0x30, 0x03, 0x02, 0x01, 0x05];
 
 /// The holder of the lease.
@@ -35,12 +34,12 @@ impl Engine {
         Ok(engine)
     }
 
-    /// Publishes a certificate that Envoy takes; gives its serial number.
+    /// Publishes a certificate that Envoy accepts; returns its serial number.
     pub fn publish(&mut self, scene: &Scene, name: &str) -> Result<String> {
         self.publish_with(scene, name, |_| {})
     }
 
-    /// Publishes one that Envoy refuses.
+    /// Publishes a certificate that Envoy rejects.
     pub fn publish_refused(&mut self, scene: &Scene, name: &str) -> Result<String> {
         self.publish_with(scene, name, |params| {
             let feature = CustomExtension::from_oid_content(TLS_FEATURE, STATUS_REQUEST.to_vec());
@@ -55,7 +54,8 @@ impl Engine {
         change: impl FnOnce(&mut CertificateParams),
     ) -> Result<String> {
         self.orders += 1;
-        let (order, id) = (format!("https://ca.example/{}", self.orders), json!({ "resolver": "le", "names": [name] }));
+        let order = format!("https://ca.example/{}", self.orders);
+        let id = json!({ "resolver": "le", "names": [name] });
         let ca = "https://ca.example/directory";
         self.send("PUT", "/v1/orders", &json!({ "certificate": id, "url": order, "caServer": ca, "created": 1 }))?;
         let csr =
@@ -65,7 +65,7 @@ impl Engine {
         let (_, request) = X509CertificationRequest::from_der(&der)?;
         let key = SubjectPublicKeyInfo::from_der(request.certification_request_info.subject_pki.raw)?;
         let (serial, chain) = scene.sign_with(&[name], &key, |params| {
-            // What the sidecar takes has dates of our time.
+            // The sidecar accepts only certificates that are valid now.
             params.not_before = time::OffsetDateTime::now_utc() - time::Duration::hours(1);
             params.not_after = params.not_before + time::Duration::days(90);
             change(params);
@@ -74,7 +74,7 @@ impl Engine {
         Ok(serial)
     }
 
-    /// The serial numbers of the certificates that are to be replaced.
+    /// The serial numbers of the certificates to be replaced.
     pub fn replaced(&self) -> Result<Vec<String>> {
         let wants = self.send("GET", "/v1/wants?after=0", &Value::Null)?;
         let serials = wants["replace"].as_array().into_iter().flatten();

@@ -1,6 +1,7 @@
-//! Envoy gets its certificates from the sidecar, over every variant of xDS it speaks.
+//! Envoy gets its certificates from the sidecar, over every variant of xDS that it speaks.
 //!
-//! No CA takes part: the certificates are the user's own, in `--cert-dir`, so that a test says what is served and when.
+//! No CA takes part: the certificates are the user's own, in `--cert-dir`, so that a test controls what is served and
+//! when.
 
 mod client;
 mod engine;
@@ -18,7 +19,7 @@ use harness::{EnvoyOptions, until};
 use client::{Client, Mode, Protocol};
 use scene::Scene;
 
-/// How long a change may take to be served: the sidecar waits for a pause in the writing, then Envoy takes it.
+/// Time limit of a change: the sidecar waits for a pause in the writing, then Envoy gets it.
 const SOON: Duration = Duration::from_secs(15);
 
 #[test]
@@ -44,7 +45,7 @@ fn one_sidecar_serves_every_variant_of_xds_at_once() -> Result<()> {
     Ok(())
 }
 
-/// F6, F7: gRPC's C-core writes the socket's path where HTTP/2 wants an authority; Istio asks by URLs.
+/// F6, F7: gRPC's C-core sends the socket's path as authority; Istio asks by URLs.
 #[test]
 fn googles_grpc_and_istios_names_are_understood_and_what_is_no_name_is_told_once() -> Result<()> {
     let mut scene = Scene::start("google", "self-signed")?;
@@ -127,7 +128,7 @@ fn no_handshake_fails_while_certificates_rotate() -> Result<()> {
     Ok(())
 }
 
-/// Shakes hands and asks for a page, again and again. The serials seen, or the first failure.
+/// Shakes hands and asks for a page, again and again. Returns the serials seen, or the first failure.
 fn visit(client: &Client, over: &AtomicBool) -> Result<BTreeSet<String>> {
     let mut serials = BTreeSet::new();
     while !over.load(Ordering::Relaxed) {

@@ -1,4 +1,4 @@
-//! A certificate that Envoy itself rejects: visitors keep the one before, and the others' renewals go on.
+//! A certificate that Envoy itself rejects: visitors keep the previous one, and other certificates are renewed.
 
 use anyhow::{Result, ensure};
 use harness::until;
@@ -22,7 +22,7 @@ fn rolled_back(protocol: Protocol) -> Result<()> {
     let renewed = engine.publish(&scene, "a.test")?;
     client.serves("a.test", &renewed, SOON)?;
     client.serves("b.test", &b, SOON)?;
-    // The sidecar writes whole bytes.
+    // The sidecar writes an even number of digits.
     let bad = format!("{bad:0>2}");
     until("the rollback of the bad one alone", SOON, || {
         let status = engine.status()?;

@@ -9,7 +9,7 @@ use harness::tls::Roots;
 use harness::{Place, Sidecar, SidecarOptions};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, PublicKeyData, SerialNumber};
 
-/// The fields are in the order in which they end.
+/// A scene. The fields are in the order in which they are dropped.
 pub struct Scene {
     sidecar: Option<Sidecar>,
     pub roots: Roots,
@@ -53,7 +53,7 @@ impl Scene {
         self.place.file("run/sds.sock")
     }
 
-    /// Puts a new certificate for these names into the directory; gives its serial number.
+    /// Puts a new certificate for these names into the directory; returns its serial number.
     pub fn provide(&self, file: &str, names: &[&str]) -> Result<String> {
         let key = KeyPair::generate()?;
         let (serial, chain) = self.sign(names, &key)?;
@@ -71,7 +71,7 @@ impl Scene {
         self.sign_with(names, key, |_| {})
     }
 
-    /// A certificate for a key, with what `change` makes of it: its serial number and the PEM.
+    /// A certificate for a key, altered by `change`: its serial number and the PEM.
     pub fn sign_with(
         &self,
         names: &[&str],

@@ -1,4 +1,4 @@
-//! Visitors beside a crowd of slow clients of each kind: as fast as without it.
+//! Visitors during a crowd of slow clients of each kind: as fast as without it.
 
 use std::time::{Duration, Instant};
 
@@ -9,23 +9,24 @@ use harness::until;
 
 use super::{NAME, Scene};
 
-/// How many slow clients there are, where this process may have so many files open.
+/// Number of slow clients, if this process may have so many files open.
 const CROWD: usize = 5_000;
-/// How many visits are measured each time.
+/// Number of visits measured each time.
 const VISITS: usize = 200;
-/// How often it is measured again when something else on the machine was in the way.
+/// Number of repetitions when something else on the machine was in the way.
 const ROUNDS: usize = 5;
 /// Delay of a visit that is not due to Envoy: on two cores the crowd itself, its server and its visitors share the
 /// processor with Envoy.
 const NOISE: Duration = Duration::from_millis(250);
-/// How long a crowd may take to come.
+/// Time limit for a crowd to connect.
 const GATHERING: Duration = Duration::from_secs(120);
 
 #[test]
 fn visitors_over_tls_are_as_fast_as_without_slow_clients_of_any_kind() -> Result<()> {
     let crowd = CROWD.min(room()?);
     let scene = Scene::start("slow-tls", None, &[])?;
-    let (site, target) = (scene.site()?, scene.websecure()?);
+    let site = scene.site()?;
+    let target = scene.websecure()?;
     let visit = || visited(&site, 200);
     for slow in [Slow::Silent, Slow::ClientHello, Slow::Handshake, Slow::Body, Slow::Streams, Slow::Reader] {
         beside(&scene, slow, crowd, &target, &visit)?;
@@ -62,14 +63,14 @@ fn beside(
 ) -> Result<()> {
     let alone = slowest(visit)?;
     let crowd = Crowd::gather(slow, count, target)?;
-    // Of some kinds a part is always on its way again.
+    // With some kinds, a part of the crowd is always reconnecting.
     until(&format!("a crowd of {count}, each with {slow:?}"), GATHERING, || {
         ensure!(crowd.waiting() >= count * 19 / 20, "{} are there", crowd.waiting());
         Ok(())
     })?;
     let limit = (2 * alone).max(NOISE);
     let mut with_crowd = slowest(visit)?;
-    // What a crowd sets off when it comes is over soon.
+    // The effects of a crowd's arrival are over soon.
     for _ in 1..ROUNDS {
         if with_crowd > 2 * alone {
             with_crowd = with_crowd.min(slowest(visit)?);
@@ -90,7 +91,7 @@ fn beside(
     })
 }
 
-/// The time that 99 of a hundred visits stay within.
+/// The 99th percentile of a visit's time.
 fn slowest(visit: &dyn Fn() -> Result<Duration>) -> Result<Duration> {
     let mut times = (0..VISITS).map(|_| visit()).collect::<Result<Vec<Duration>>>()?;
     times.sort_unstable();

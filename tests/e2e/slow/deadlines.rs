@@ -1,4 +1,4 @@
-//! `respondingTimeouts`: what is begun has an end, and what takes its time for a reason goes on past it.
+//! `respondingTimeouts`: slow requests end at the time limit, and slow responses with a reason continue past it.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::{LIMIT, NAME, Scene};
 
-/// Shorter than what takes its time.
+/// Time limits shorter than the slow responses.
 const TIMES: [&str; 2] = [
     "--entryPoints.web.transport.respondingTimeouts.readTimeout=2",
     "--entryPoints.websecure.transport.respondingTimeouts.readTimeout=2s",
@@ -22,7 +22,8 @@ const TIMES: [&str; 2] = [
 #[test]
 fn whoever_begins_and_does_not_end_is_sent_away() -> Result<()> {
     let scene = Scene::start("slow-deadlines", None, &TIMES)?;
-    let (web, websecure) = (scene.web()?, scene.websecure()?);
+    let web = scene.web()?;
+    let websecure = scene.websecure()?;
     let gone = |slow: Slow, target: &Target| -> Result<()> {
         let crowd = Crowd::once(slow, 3, target)?;
         until(&format!("the end of clients with {slow:?}"), LIMIT, || {
@@ -36,7 +37,7 @@ fn whoever_begins_and_does_not_end_is_sent_away() -> Result<()> {
     for slow in [Slow::Silent, Slow::ClientHello, Slow::Body] {
         gone(slow, &websecure)?;
     }
-    // A stream is reset, and its connection kept.
+    // Only the stream is reset; its connection stays.
     let crowd = Crowd::once(Slow::Streams, 3, &websecure)?;
     until("the end of streams", LIMIT, || {
         let ended = scene.statistic("http.websecure.downstream_rq_timeout")?;
@@ -84,7 +85,7 @@ async fn body(site: &Endpoint, path: &str) -> Result<Bytes> {
     Ok(answer.into_body().collect().await?.to_bytes())
 }
 
-/// Talks by a web socket, is silent, and talks again.
+/// Sends by a web socket, is silent, and sends again.
 async fn socket(site: &Endpoint) -> Result<()> {
     let mut stream = site.upgrade("/socket", NAME).await?;
     for said in [b"one", b"two"] {

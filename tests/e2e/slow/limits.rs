@@ -1,4 +1,4 @@
-//! More clients than an Envoy of few descriptors can have: the CA and the administrator are let in all the same.
+//! More clients than an Envoy with few descriptors can have: the CA and the administrator still get in.
 
 use std::time::{Duration, Instant};
 
@@ -9,10 +9,10 @@ use harness::until;
 
 use super::{LIMIT, NAME, Scene};
 
-/// As a service has that nobody gave more.
+/// The default limit of a service.
 const FILES: u32 = 1024;
 const CROWD: usize = 1_200;
-/// How long a crowd may take to come.
+/// Time limit for a crowd to connect.
 const GATHERING: Duration = Duration::from_secs(60);
 
 #[test]

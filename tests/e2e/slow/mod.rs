@@ -1,5 +1,5 @@
-//! Slow clients of every kind before an Envoy as `run` makes it: nobody is kept out by them, and whoever takes his time
-//! for a reason is let.
+//! Slow clients of every kind at an Envoy started by `run`: they keep nobody out, and clients with a reason to be slow
+//! are served.
 
 mod beside;
 mod deadlines;
@@ -25,7 +25,7 @@ struct Scene {
 }
 
 impl Scene {
-    /// With more flags, and a limit of open files if there is to be another one than this process has.
+    /// Starts a scene with more flags, and with a limit of open files if it is to differ from this process's.
     fn start(test: &str, files: Option<u32>, flags: &[&str]) -> Result<Self> {
         let stage = Stage::new(test, &PebbleOptions::default())?;
         let site = Site::start()?;
@@ -53,7 +53,8 @@ impl Scene {
             command.env("ENVOY_AUTOCERT_PLUGIN", artifacts::wasm().unwrap_or_default());
         })?;
         let mut scene = Self { run, stage, _site: site };
-        let (roots, address) = (scene.stage.pebble.roots()?, scene.stage.place.websecure_address());
+        let roots = scene.stage.pebble.roots()?;
+        let address = scene.stage.place.websecure_address();
         until("the certificate", LIMIT, || {
             scene.run.check()?;
             handshake(address, NAME, &roots)
@@ -94,7 +95,7 @@ impl Scene {
         bail!("there is no Envoy")
     }
 
-    /// A number that Envoy counts.
+    /// A statistic of Envoy's.
     fn statistic(&self, name: &str) -> Result<u64> {
         let reply = self.admin().get(&format!("/stats?usedonly&filter=^{name}$"))?.text();
         Ok(reply.trim().rsplit_once(": ").and_then(|(_, count)| count.parse().ok()).unwrap_or_default())

@@ -8,10 +8,10 @@ use sha2::{Digest, Sha256};
 
 use super::scene::{SITE, Scene};
 
-/// Well below any wait for something that does not come.
+/// Well below any wait for a missing secret.
 const AT_ONCE: Duration = Duration::from_secs(2);
 
-/// How often something is done that must never go wrong.
+/// Number of repetitions of a step that must never fail.
 const ROUNDS: u32 = 50;
 
 /// The OCTET STRING with the hash.
@@ -63,7 +63,7 @@ fn a_name_shows_the_challenge_it_has_now_whatever_it_had_before() -> Result<()> 
     let name = "a.example";
     ensure!(validate(scene.address(), name).is_err(), "there is no challenge yet");
     for round in 1..ROUNDS {
-        // As a renewal does it: the next one comes as soon as the one before is withdrawn.
+        // As in a renewal: the next challenge is published as soon as the previous one is withdrawn.
         let key_authorization = scene.engine.publish(round, name)?;
         shows(&validate(scene.address(), name)?, name, &key_authorization)?;
         scene.engine.withdraw(round)?;
@@ -72,7 +72,7 @@ fn a_name_shows_the_challenge_it_has_now_whatever_it_had_before() -> Result<()> 
         }
     }
     for round in ROUNDS..2 * ROUNDS {
-        // As a new engine does it: what the last one left behind is displaced.
+        // As with a new engine: it replaces the challenge that its predecessor left behind.
         scene.engine.take_over(u64::from(round))?;
         let key_authorization = scene.engine.publish(round, name)?;
         shows(&validate(scene.address(), name)?, name, &key_authorization)?;

@@ -1,4 +1,4 @@
-//! Certificates of a CA that validates by TLS-ALPN-01 alone.
+//! Issuance by TLS-ALPN-01 alone.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -47,7 +47,7 @@ fn several_names_are_proved_at_once() -> Result<()> {
     }
 }
 
-/// How many runs of Pebble may be void before something else must be wrong.
+/// The most void runs of Pebble, after which something else must be wrong.
 const MOST_VOIDS: u32 = 3;
 
 fn all(testbed: &mut Testbed, certificates: &[Domains]) -> Result<()> {
@@ -78,7 +78,7 @@ fn an_address_of_each_kind_gets_a_certificate() -> Result<()> {
     Ok(())
 }
 
-/// `websecure` on IPv6 too: a CA connects to the very address that it validates.
+/// Adds IPv6 to `websecure`: a CA connects to the very address that it validates.
 fn both_loopbacks(mut bootstrap: Bootstrap) -> Result<Bootstrap> {
     let listener = bootstrap.named("/static_resources/listeners", "websecure")?;
     let mut address: Value = listener["address"].clone();
@@ -94,7 +94,8 @@ fn a_certificate_is_renewed_by_a_new_challenge_for_the_same_name() -> Result<()>
     let mut testbed = Testbed::with("alpn-renewal", &options, |bootstrap| {
         bootstrap.domains(&domains(&[&["a.example"]]))?.tls_alpn01()
     })?;
-    let (address, roots) = (testbed.place.websecure_address(), testbed.pebble.roots()?);
+    let address = testbed.place.websecure_address();
+    let roots = testbed.pebble.roots()?;
     let mut serial = testbed.served("a.example", PATIENCE)?.serial;
     for _ in 0..2 {
         serial = until("another serial number", PATIENCE, || {
@@ -117,9 +118,11 @@ fn no_visitor_is_turned_away_while_certificates_are_issued() -> Result<()> {
     let secrets = [SITE].into_iter().chain(names.iter().map(String::as_str));
     let bootstrap = stage.bootstrap()?.domains(&wanted)?.secrets(secrets)?.tls_alpn01()?;
     let mut testbed = stage.play(bootstrap, &TestbedOptions { sidecar, ..TestbedOptions::default() })?;
-    let (address, roots) = (testbed.place.websecure_address(), Roots::from_pem(&std::fs::read_to_string(&site.root)?)?);
+    let address = testbed.place.websecure_address();
+    let roots = Roots::from_pem(&std::fs::read_to_string(&site.root)?)?;
     until("the site's own certificate", PATIENCE, || handshake(address, SITE, &roots))?;
-    let (over, visits) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let over = AtomicBool::new(false);
+    let visits = AtomicUsize::new(0);
     std::thread::scope(|scope| {
         let visitors: Vec<_> = (0..2).map(|_| scope.spawn(|| visit(address, &roots, &over, &visits))).collect();
         let issued: Result<Vec<_>> = names.iter().map(|name| testbed.served(name, PATIENCE)).collect();

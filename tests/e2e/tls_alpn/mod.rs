@@ -1,4 +1,4 @@
-//! TLS-ALPN-01 (RFC 8737): the chain for `acme-tls/1` beside ordinary TLS.
+//! TLS-ALPN-01 (RFC 8737): the filter chain for `acme-tls/1` next to ordinary TLS.
 //!
 //! | file | what it shows |
 //! |---|---|

@@ -1,4 +1,4 @@
-//! Servers behind Envoy that do TLS, and ACME, themselves.
+//! Servers behind Envoy that terminate TLS, and speak ACME, themselves.
 
 use std::fs;
 use std::io::Read;
@@ -15,7 +15,7 @@ use rustls::{ServerConfig, ServerConnection};
 /// The name that the server proves itself.
 const OWN: &str = "own.example";
 
-/// A server that answers CAs with this certificate, whatever they ask for. It ends with the process.
+/// A server that answers CAs with this certificate, for any SNI. It ends with the process.
 fn server() -> Result<(SocketAddr, Vec<u8>)> {
     let key = rcgen::KeyPair::generate()?;
     let certificate = rcgen::CertificateParams::new(vec![OWN.to_owned()])?.self_signed(&key)?.der().clone();
@@ -42,12 +42,13 @@ fn serve(mut stream: TcpStream, config: Arc<ServerConfig>) -> Result<()> {
     while connection.is_handshaking() || connection.wants_write() {
         connection.complete_io(&mut stream)?;
     }
-    // Until the client goes.
+    // Until the client disconnects.
     let _ = stream.read(&mut [0; 16]);
     Ok(())
 }
 
-/// Envoy with what `render` makes of these options of a resolver, and what the CA is shown for two names.
+/// Envoy with the output of `render` for these options of a resolver: true for each of two names whose challenge the CA
+/// sees.
 fn shown(name: &str, challenges: &str) -> Result<(bool, bool)> {
     let stage = Stage::new(name, &PebbleOptions::default())?;
     let (server, certificate) = server()?;

@@ -1,4 +1,4 @@
-//! An Envoy with the chain of TLS-ALPN-01 and without the plugin: the test is the engine, and the CA.
+//! An Envoy with the chain of TLS-ALPN-01 and without the plugin: the test acts as engine and as CA.
 
 use std::net::SocketAddr;
 

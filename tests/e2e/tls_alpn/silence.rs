@@ -1,4 +1,4 @@
-//! Clients that begin and say nothing more.
+//! Clients that begin a handshake and then stay silent.
 
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
@@ -8,13 +8,13 @@ use harness::acme_tls::{closed, hold, stall, validate};
 
 use super::scene::{SITE, Scene};
 
-/// How many stall at once.
+/// Number of stalled clients at once.
 const CLIENTS: u32 = 1_000;
 
-/// `transport_socket_connect_timeout` of the chain, and how much later a busy machine may be.
+/// `transport_socket_connect_timeout` of the chain, and the delay that a busy machine may add.
 const DEADLINE: Duration = Duration::from_secs(10 + 15);
 
-/// Opens so many connections with the others open, and shakes hands as a visitor and as the CA all the while.
+/// Opens many connections and keeps them open, and meanwhile shakes hands as a visitor and as the CA.
 fn silent(scene: &Scene, open: impl Fn() -> Result<TcpStream>) -> Result<()> {
     let mut streams = Vec::new();
     for number in 0..CLIENTS {

@@ -44,7 +44,8 @@ tls: {{options: {{modern: {{minVersion: VersionTLS13}}}}}}
 }
 
 fn served(stage: &Stage, mut check: impl FnMut() -> Result<()>) -> Result<()> {
-    let (address, roots) = (stage.place.websecure_address(), stage.pebble.roots()?);
+    let address = stage.place.websecure_address();
+    let roots = stage.pebble.roots()?;
     for name in ["site.example", "modern.example"] {
         until(&format!("a certificate for {name}"), PATIENCE, || {
             check()?;
@@ -55,7 +56,8 @@ fn served(stage: &Stage, mut check: impl FnMut() -> Result<()>) -> Result<()> {
 }
 
 fn said(output: &Output) -> Result<String> {
-    let (out, error) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let out = String::from_utf8_lossy(&output.stdout);
+    let error = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "{out}{error}");
     Ok(out.into_owned())
 }

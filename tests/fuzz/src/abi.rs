@@ -12,13 +12,13 @@ use envoy_autocert::simulation::{Action, Buffer, Level, MetricKind, Proxy, Root,
 use protocol::path;
 use serde_json::json;
 
-/// More happenings would make a run slow, and show nothing that fewer don't.
+/// The most events: more would make a run slow, and show nothing new.
 const MOST: usize = 300;
 
 /// Events of an instance, selected by the input: ticks, time, responses to callouts (well-formed, bent, late and
 /// repeated, under tokens never given), requests, other configurations, shared data that others wrote. No event panics.
 pub fn abi(input: &[u8]) {
-    // An input that ends early is one that is over.
+    // An input that ends early ends the run.
     let _ = happenings(&mut Unstructured::new(input));
 }
 
@@ -72,7 +72,7 @@ type Answer = (u16, Fields, Vec<u8>);
 /// Header fields.
 type Fields = Vec<(String, String)>;
 
-/// Gives an answer, as it is or bent.
+/// Delivers a response, unaltered or bent.
 fn answer_with(
     input: &mut Unstructured<'_>,
     host: &Host,
@@ -150,7 +150,7 @@ fn good(host: &Host, ca: &mut Ca, call: &Call) -> Answer {
     }
 }
 
-/// A request to the plugin's responder, in three lines: method, path and authority. Only the right one is answered.
+/// A request to the plugin's responder, in three lines: method, path and authority. Only the right request is answered.
 pub fn challenge_request(input: &[u8]) {
     const TOKEN: &str = "evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr-oA";
     let text = String::from_utf8_lossy(input);
@@ -186,7 +186,7 @@ fn configuration() -> String {
     .to_string()
 }
 
-/// A callout that was made.
+/// A callout of the plugin's.
 struct Call {
     cluster: String,
     method: String,
@@ -195,7 +195,7 @@ struct Call {
     body: Vec<u8>,
 }
 
-/// A host that says whatever the input says.
+/// A host controlled by the input.
 struct Host {
     configuration: Vec<u8>,
     now: Cell<u64>,
@@ -259,7 +259,7 @@ impl Proxy for Host {
         _: Duration,
     ) -> std::result::Result<Token, Status> {
         let header = |name: &str| headers.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
-        // A few tokens only, so that the host gives them out again.
+        // Few tokens, so that the host gives them out again.
         let token = self.tokens.get() % 200;
         self.tokens.set(token + 1);
         let call = Call {

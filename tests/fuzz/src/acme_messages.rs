@@ -21,7 +21,7 @@ const DIRECTORY: &str = "https://ca.example/directory";
 const KEY: &[u8] = b"\x30\x41\x02\x01\x00\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\
     \x01\x07\x04\x27\x30\x25\x02\x01\x01\x04\x20\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01";
 
-/// A conversation: one answer after the other, with an empty line between them. An answer's first line is its status
+/// A conversation: one response after the other, with an empty line between them. A response's first line is its status
 /// and its headers, `200 retry-after: 5; location: x`, and the rest its body. No error has more than a line, and no
 /// request leaves the CA's origin.
 pub fn acme_messages(input: &[u8]) {
@@ -65,7 +65,7 @@ fn answer(text: &str) -> Response {
     Response { status: status.parse().unwrap_or(200), headers, body: body.as_bytes().to_vec() }
 }
 
-/// Answers what it was given, and then no more.
+/// A transport that gives these responses, and then none.
 struct Script {
     answers: RefCell<std::collections::VecDeque<Response>>,
     now: Cell<i64>,
@@ -73,7 +73,7 @@ struct Script {
 
 impl Host for Script {
     async fn send(&self, request: Request) -> Result<Response, SendError> {
-        // A scheme and a host are the same in capitals (RFC 3986 §6.2.2.1).
+        // Scheme and host are case-insensitive (RFC 3986 §6.2.2.1).
         let is_the_cas = request.url.to_ascii_lowercase().starts_with("https://ca.example/");
         assert!(is_the_cas, "{} is asked", request.url);
         self.answers.borrow_mut().pop_front().ok_or(SendError::Unreachable("the end".to_owned()))
@@ -93,7 +93,7 @@ impl Host for Script {
     }
 }
 
-/// Has every answer and every key.
+/// A solver that accepts every challenge and has every key.
 struct Nobody;
 
 impl OrderDelegate for Nobody {

@@ -1,4 +1,4 @@
-//! Requests to the sidecar's API, by whoever is on the other end of its socket.
+//! Requests to the sidecar's API, by any client of its socket.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -19,7 +19,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tower::ServiceExt;
 
-/// Larger answers would be what somebody sent, told back.
+/// A larger response would echo what the client sent.
 const LARGEST: usize = 4 * 1024 * 1024;
 
 /// A request: the method, the path and the fence are the input's first three lines, its body the rest. `lease` stands
@@ -27,7 +27,9 @@ const LARGEST: usize = 4 * 1024 * 1024;
 pub fn api(input: &[u8]) {
     static SIDECAR: Mutex<Option<Sidecar>> = Mutex::new(None);
     let mut lines = input.splitn(4, |byte| *byte == b'\n');
-    let (method, path, fence) = (lines.next(), lines.next(), lines.next());
+    let method = lines.next();
+    let path = lines.next();
+    let fence = lines.next();
     let (Some(method), Some(path), Some(fence)) = (method, path, fence) else { return };
     let body = lines.next().unwrap_or_default();
     let mut sidecar = SIDECAR.lock().unwrap_or_else(PoisonError::into_inner);
@@ -35,7 +37,7 @@ pub fn api(input: &[u8]) {
     let lease = sidecar.fence.to_string();
     let fence = if fence == b"lease" { lease.as_bytes() } else { fence };
     let request = Request::builder().method(method).uri(path).header(protocol::FENCE_HEADER, fence);
-    // What is no request, the server before this one refuses.
+    // The HTTP server refuses anything that is not a request.
     let Ok(request) = request.extension(Peer::Network).body(Body::from(body.to_vec())) else { return };
     let is_api = request.uri().path().starts_with("/v1/");
     let (status, body) = sidecar.ask(request);

@@ -4,7 +4,7 @@ use pki::Pair;
 use pki::chain as chains;
 use pki::keys;
 
-/// A PEM text that is both the chain and its key. What can be served covers its own names, and is itself.
+/// A PEM text that is both the chain and its key. A valid pair covers its own names, and equals itself.
 pub fn chain(input: &[u8]) {
     let Ok(text) = std::str::from_utf8(input) else { return };
     let _ = chains::root_name(text);

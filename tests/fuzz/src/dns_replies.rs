@@ -11,7 +11,7 @@ use futures::future::{BoxFuture, ready};
 use hickory_proto::op::Message;
 use protocol::{DnsChecks, DnsPersist01};
 
-/// Messages, one after the other, each after its length in two bytes; then no more. What is found is told in a line.
+/// Messages, one after the other, each after its length in two bytes; then none. The result is one line.
 pub fn dns_replies(input: &[u8]) {
     let mut replies = VecDeque::new();
     let mut rest = input;

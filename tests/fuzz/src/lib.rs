@@ -1,7 +1,7 @@
-//! Fuzz targets: for whatever reads what others wrote, what must hold for every input.
+//! Fuzz targets: the invariants of every parser of foreign input.
 //!
-//! `make fuzz` runs each for a minute with generated inputs; `make test` runs each on its seeds, which are the files of
-//! `seeds/<target>`. An input that broke something is kept there as well.
+//! `make fuzz` runs each target for a minute with generated inputs; `make test` runs each on its seeds, the files of
+//! `seeds/<target>`. An input that broke something is added to them.
 
 mod abi;
 mod acme_messages;
@@ -22,7 +22,7 @@ pub use dns_replies::dns_replies;
 pub use sds_session::sds_session;
 pub use store_sequence::store_sequence;
 
-/// A target: its name, and what it does with an input. It panics when something does not hold.
+/// A target: its name, and the function that takes an input. The function panics when an invariant is broken.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
@@ -41,7 +41,7 @@ pub const TARGETS: [Target; 12] = [
     ("store_sequence", store_sequence),
 ];
 
-/// A storage: our own file, or Traefik's of any version. What is written back is read as the same again.
+/// A storage: our own file, or Traefik's of any version. A written storage is read as the same again.
 pub fn acme_json(input: &[u8]) {
     if let Err(damage) = traefik::read(input) {
         assert!(is_line(&damage.to_string()), "{damage}");
@@ -52,7 +52,7 @@ pub fn acme_json(input: &[u8]) {
     }
 }
 
-/// The files of other tools that are not PEM, and Secrets of Kubernetes.
+/// Files of other tools that are not PEM, and Secrets of Kubernetes.
 pub fn importers(input: &[u8]) {
     let _ = (caddy::account(input), caddy::metadata(input));
     let _ = (certbot::registration(input), lego::account(input), lego::resource(input));
@@ -64,7 +64,7 @@ pub fn importers(input: &[u8]) {
     }
 }
 
-/// The plugin's configuration, as JSON text or as a protobuf Struct. Mistakes are lines that are fit for a log.
+/// The plugin's configuration, as JSON text or as a protobuf Struct. Mistakes are lines fit for a log.
 pub fn plugin_configuration(input: &[u8]) {
     for line in envoy_autocert::fuzzing::mistakes(input) {
         assert!(is_line(&line), "{line:?}");
@@ -85,7 +85,7 @@ pub fn rule(input: &[u8]) {
     }
 }
 
-/// Longer lines would hide what is said before them.
+/// Limit of a line's length: longer ones would hide the lines before them.
 const LONGEST_LINE: usize = 2_000;
 
 fn is_line(text: &str) -> bool {

@@ -12,19 +12,22 @@ use sds::catalog::Changed;
 use sds::messages::{DeltaDiscoveryRequest, DiscoveryRequest, Status};
 use sds::session::{DeltaSession, ResourceName, Service, Session, SotwSession, Source};
 
-/// More responses to one request than there are names would be a loop.
+/// The most responses to one request: more than there are names would be a loop.
 const MOST: usize = 1_000;
 
-/// Events in the input's words. Nothing is sent that was not asked for, no nonce comes twice, and it comes to rest.
+/// Events, selected by the input. Nothing is sent that was not asked for, no nonce is repeated, and the session comes
+/// to rest.
 pub fn sds_session(input: &[u8]) {
     let mut input = Unstructured::new(input);
-    // An input that ends early is one that is over.
+    // An input that ends early ends the run.
     let _ = if input.arbitrary().unwrap_or_default() { delta(&mut input) } else { sotw(&mut input) };
 }
 
 fn delta(input: &mut Unstructured<'_>) -> Result<()> {
-    let (mut session, contents) = (DeltaSession::new(Service::Secrets, "s".to_owned()), Contents::default());
-    let (mut nonces, mut subscribed) = (BTreeSet::new(), BTreeSet::new());
+    let mut session = DeltaSession::new(Service::Secrets, "s".to_owned());
+    let contents = Contents::default();
+    let mut nonces = BTreeSet::new();
+    let mut subscribed = BTreeSet::new();
     while !input.is_empty() {
         if input.ratio(1, 4)? {
             contents.change(input, &mut session)?;
@@ -56,7 +59,8 @@ fn delta(input: &mut Unstructured<'_>) -> Result<()> {
 }
 
 fn sotw(input: &mut Unstructured<'_>) -> Result<()> {
-    let (mut session, contents) = (SotwSession::new(Service::Secrets, "s".to_owned()), Contents::default());
+    let mut session = SotwSession::new(Service::Secrets, "s".to_owned());
+    let contents = Contents::default();
     let mut nonces = BTreeSet::new();
     while !input.is_empty() {
         if input.ratio(1, 4)? {
@@ -84,7 +88,7 @@ fn sotw(input: &mut Unstructured<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Names that mean something, and now and then another.
+/// Names known to the session, and now and then another.
 fn name(input: &mut Unstructured<'_>) -> Result<String> {
     let known = [
         "a.example",

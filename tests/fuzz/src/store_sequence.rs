@@ -1,4 +1,4 @@
-//! The store as a sequence: changes, right and wrong ones, and crashes between them.
+//! Sequences of changes to the store, right and wrong ones, with crashes between them.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,21 +14,24 @@ use storage::{
     Change, Claim, CommitError, Fence, FileStore, LeaseBounds, PendingKey, Progress, Revision, Storages, Store, Writing,
 };
 
-/// Changes in the input's words. What was answered for is there after every reopening, and nothing else is.
+/// Changes, selected by the input. After every reopening the store has exactly the changes that were confirmed.
 pub fn store_sequence(input: &[u8]) {
     let memory = Path::new("/dev/shm");
     let directory = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
     let directory = directory.expect("a directory");
-    // An input that ends early is one that is over.
+    // An input that ends early ends the run.
     let _ = sequence(&mut Unstructured::new(input), &directory.path().join("acme.json"));
 }
 
 fn sequence(input: &mut Unstructured<'_>, path: &Path) -> Result<()> {
-    // A storage without any record has no place for a fence: the clock vouches for it.
+    // A storage without any record can't hold a fence: the clock vouches for it.
     let clock = Arc::new(AtomicI64::new(1));
     let open = |path: &Path| open(path, Clock::showing(clock.clone()));
-    let (mut store, mut expected) = (open(path), BTreeMap::new());
-    let (mut fence, mut epoch, mut highest) = (Fence(0), 0, 0);
+    let mut store = open(path);
+    let mut expected = BTreeMap::new();
+    let mut fence = Fence(0);
+    let mut epoch = 0;
+    let mut highest = 0;
     while !input.is_empty() {
         match input.int_in_range(0..=9)? {
             0 => {
@@ -58,7 +61,8 @@ type Everything = BTreeMap<(String, Vec<String>), Progress>;
 
 fn commit(input: &mut Unstructured<'_>, store: &FileStore, fence: Fence, expected: &mut Everything) -> Result<()> {
     let fence = if input.ratio(1, 10)? { Fence(input.arbitrary()?) } else { fence };
-    let (mut changes, mut after) = (Vec::new(), expected.clone());
+    let mut changes = Vec::new();
+    let mut after = expected.clone();
     for _ in 0..input.int_in_range(1..=3)? {
         let progress = progress(input)?;
         let is_same = |change: &Change| match change {

@@ -1,5 +1,5 @@
-//! Every target on its seeds, cut short and with bytes changed, and on what grows from them by chance, as an ordinary
-//! test. `EACH=60 ONLY=abi` lets more grow: for so many seconds, where the fuzzer itself can't be had.
+//! Every target on its seeds, truncated and with bytes changed, and on random inputs grown from them, as an ordinary
+//! test. `EACH=60 ONLY=abi` grows inputs for so many seconds, where the fuzzer itself isn't available.
 
 use std::env;
 use std::fs;
@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// Larger seeds are run as they are: the work grows with the square.
+/// Size limit of mutated seeds: the work grows with the square.
 const MUTATED: usize = 600;
 
 fn seeds(target: &str) -> Vec<Vec<u8>> {
@@ -37,13 +37,13 @@ fn nothing_breaks_on_the_seeds_or_near_them() {
     }
 }
 
-/// How many inputs grow for each target in an ordinary run.
+/// Number of inputs grown for each target in an ordinary run.
 const GROWN: u64 = 300;
 
-/// An input that breaks something is kept here.
+/// Directory of inputs that broke something.
 const ARTIFACTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/artifacts");
 
-/// SplitMix64: the number of an input makes it again.
+/// SplitMix64: the seed reproduces an input.
 struct Dice(u64);
 
 impl Dice {
@@ -54,7 +54,7 @@ impl Dice {
         usize::try_from((number ^ (number >> 31)) % sides as u64).expect("it is below the sides")
     }
 
-    /// Another input: parts of two, with some bytes changed.
+    /// Makes another input: parts of two, with some bytes changed.
     fn grow(&mut self, one: &[u8], other: &[u8]) -> Vec<u8> {
         let mut grown = one[..self.roll(one.len() + 1)].to_vec();
         grown.extend_from_slice(&other[self.roll(other.len() + 1)..]);
@@ -79,12 +79,14 @@ fn nothing_breaks_on_what_grows_from_the_seeds() {
     let only = env::var("ONLY").unwrap_or_default();
     let each = env::var("EACH").ok().and_then(|seconds| seconds.parse().ok()).map(Duration::from_secs);
     for (name, target) in fuzz::TARGETS.into_iter().filter(|(name, _)| name.contains(&only)) {
-        let (seeds, start) = (seeds(name), Instant::now());
+        let seeds = seeds(name);
+        let start = Instant::now();
         let mut dice = Dice(each.map_or(0, |_| u64::from(std::process::id()) << 32));
         let mut count = 0;
         while each.map_or(count < GROWN, |each| start.elapsed() < each) {
             count += 1;
-            let (one, other) = (dice.roll(seeds.len()), dice.roll(seeds.len()));
+            let one = dice.roll(seeds.len());
+            let other = dice.roll(seeds.len());
             let grown = dice.grow(&seeds[one], &seeds[other]);
             if catch_unwind(AssertUnwindSafe(|| target(&grown))).is_err() {
                 fs::create_dir_all(ARTIFACTS).expect("a directory");

@@ -54,7 +54,8 @@ fn demo() -> Result<()> {
     let hello = https(&testbed, &roots, "demo.example").get("/").context("https://demo.example/")?;
     ensure!(hello.status == 200, "https://demo.example/ answers {}", hello.status);
     story.tell("https", &format!("https://demo.example/ answers: {}", hello.text().trim()));
-    let (orders, accounts) = (testbed.orders(), testbed.accounts());
+    let orders = testbed.orders();
+    let accounts = testbed.accounts();
     println!("\nIt works: {} certificates, by {orders} orders of {accounts} account.", CERTIFICATES.len());
 
     if env::var("KEEP").is_ok_and(|keep| !matches!(keep.as_str(), "" | "0")) {

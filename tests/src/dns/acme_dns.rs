@@ -63,12 +63,14 @@ impl AcmeDns {
         let of_http = shared.clone();
         let (http, api) = Background::serve(move |head, body| Ok(locked(&of_http).http(head, body)))?;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, ports::free()?));
-        let (udp, tcp) = (std::net::UdpSocket::bind(address)?, std::net::TcpListener::bind(address)?);
+        let udp = std::net::UdpSocket::bind(address)?;
+        let tcp = std::net::TcpListener::bind(address)?;
         udp.set_nonblocking(true)?;
         tcp.set_nonblocking(true)?;
         let of_dns = shared.clone();
         let dns = Background::run(async move {
-            let (udp, tcp) = (UdpSocket::from_std(udp)?, TcpListener::from_std(tcp)?);
+            let udp = UdpSocket::from_std(udp)?;
+            let tcp = TcpListener::from_std(tcp)?;
             tokio::try_join!(by_udp(&udp, &of_dns), by_tcp(&tcp, &of_dns)).map(drop)
         })?;
         Ok(Self { _http: http, _dns: dns, api, address, shared })
@@ -189,7 +191,8 @@ impl State {
 }
 
 fn authority(zone: &str) -> Result<RData> {
-    let (primary, person) = (absolute(&format!("ns.{zone}"))?, absolute(&format!("hostmaster.{zone}"))?);
+    let primary = absolute(&format!("ns.{zone}"))?;
+    let person = absolute(&format!("hostmaster.{zone}"))?;
     Ok(RData::SOA(SOA::new(primary, person, 1, 3600, 3600, 86400, 0)))
 }
 

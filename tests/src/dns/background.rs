@@ -40,7 +40,8 @@ impl Background {
     pub(super) fn serve(answer: impl Answer) -> Result<(Self, SocketAddr)> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         listener.set_nonblocking(true)?;
-        let (address, answer) = (listener.local_addr()?, Arc::new(answer));
+        let address = listener.local_addr()?;
+        let answer = Arc::new(answer);
         let work = async move {
             let listener = tokio::net::TcpListener::from_std(listener)?;
             loop {

@@ -70,7 +70,9 @@ impl Bind {
 
 /// The configuration: all files are in its directory.
 fn configuration(directory: &Path, address: SocketAddr, zones: &[Zone]) -> String {
-    let (directory, ip, port) = (directory.display(), address.ip(), address.port());
+    let directory = directory.display();
+    let ip = address.ip();
+    let port = address.port();
     // Recursion lets the server follow an alias into another zone.
     let mut text = format!(
         "options {{ directory \"{directory}\"; listen-on port {port} {{ {ip}; }}; listen-on-v6 {{ none; }};\n\
@@ -81,7 +83,9 @@ fn configuration(directory: &Path, address: SocketAddr, zones: &[Zone]) -> Strin
          zone \".\" {{ type primary; file \"root\"; }};\n"
     );
     for key in keys(zones) {
-        let (name, algorithm, secret) = (&key.name, &key.algorithm, &key.secret);
+        let name = &key.name;
+        let algorithm = &key.algorithm;
+        let secret = &key.secret;
         let _ = writeln!(text, "key \"{name}\" {{ algorithm {algorithm}; secret \"{secret}\"; }};");
     }
     for Zone { name, keys, .. } in zones {

@@ -35,7 +35,8 @@ impl HttpReq {
     /// When it can't listen.
     pub fn start(dns: &Challtestsrv) -> Result<Self> {
         let requests = Arc::<Mutex<Vec<String>>>::default();
-        let (records, noted) = (dns.records(), requests.clone());
+        let records = dns.records();
+        let noted = requests.clone();
         let expected = format!("Basic {}", STANDARD.encode(format!("{}:{}", Self::USERNAME, Self::PASSWORD)));
         let (server, address) = Background::serve(move |head, body| {
             let given = head.headers.get("authorization").and_then(|value| value.to_str().ok());
@@ -43,7 +44,8 @@ impl HttpReq {
                 return Ok((401, json!({ "error": "wrong user or password" })));
             }
             let part = |name: &str| body[name].as_str().with_context(|| format!("no {name}"));
-            let (name, value) = (part("fqdn")?, part("value")?);
+            let name = part("fqdn")?;
+            let value = part("value")?;
             noted.lock().unwrap_or_else(PoisonError::into_inner).push(format!("{} {name}", head.uri.path()));
             match head.uri.path() {
                 "/present" => records.set_text(name, value)?,

@@ -34,7 +34,9 @@ impl Knot {
         let mut text = server(&directory, address);
         text += "key:\n";
         for key in keys(zones) {
-            let (name, algorithm, secret) = (&key.name, &key.algorithm, &key.secret);
+            let name = &key.name;
+            let algorithm = &key.algorithm;
+            let secret = &key.secret;
             let _ = writeln!(text, "  - id: {name}\n    algorithm: {algorithm}\n    secret: {secret}");
         }
         text += "acl:\n";
@@ -45,7 +47,8 @@ impl Knot {
         }
         text += "zone:\n";
         for zone in zones {
-            let (name, file) = (&zone.name, directory.join(&zone.name));
+            let name = &zone.name;
+            let file = directory.join(&zone.name);
             fs::write(&file, zone.text())?;
             let acl = if zone.keys.is_empty() { "[]" } else { name };
             let _ = writeln!(text, "  - domain: {name}\n    file: {}\n    acl: {acl}", file.display());
@@ -65,7 +68,8 @@ impl Knot {
         let directory = place.file("knot-secondary");
         fs::create_dir(&directory)?;
         let mut text = server(&directory, address);
-        let (ip, port) = (primary.ip(), primary.port());
+        let ip = primary.ip();
+        let port = primary.port();
         let _ = writeln!(text, "remote:\n  - id: primary\n    address: {ip}@{port}");
         let _ = writeln!(text, "acl:\n  - id: notify\n    action: notify\n    address: {ip}\nzone:");
         for Zone { name, .. } in zones {
@@ -97,7 +101,9 @@ impl Knot {
 
 /// The part of the configuration that both kinds of server need.
 fn server(directory: &Path, address: SocketAddr) -> String {
-    let (directory, ip, port) = (directory.display(), address.ip(), address.port());
+    let directory = directory.display();
+    let ip = address.ip();
+    let port = address.port();
     format!(
         "server:\n    rundir: {directory}\n    listen: {ip}@{port}\n    udp-workers: 1\n    tcp-workers: 1\n    \
          background-workers: 1\nlog:\n  - target: stderr\n    any: info\ndatabase:\n    storage: {directory}\n"

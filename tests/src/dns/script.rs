@@ -25,7 +25,9 @@ impl Script {
     /// # Errors
     /// When it can't be written.
     pub fn new(place: &Place, dns: &Challtestsrv, slow: &str) -> Result<Self> {
-        let (script, calls, hold) = (place.file("exec.sh"), place.file("exec.calls"), place.file("exec.hold"));
+        let script = place.file("exec.sh");
+        let calls = place.file("exec.calls");
+        let hold = place.file("exec.hold");
         let environ = place.file("exec.environ");
         let management = dns.management();
         let text = format!(

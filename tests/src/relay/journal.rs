@@ -33,7 +33,8 @@ pub struct Exchange {
 impl Exchange {
     pub(super) fn new(method: &str, path: &str, body: &[u8]) -> Self {
         let (protected, payload) = jws(body).unwrap_or_default();
-        let (method, path) = (method.to_owned(), path.to_owned());
+        let method = method.to_owned();
+        let path = path.to_owned();
         let resource = Resource::of(&path);
         Self { at: Instant::now(), method, path, resource, protected, payload, status: None }
     }

@@ -72,7 +72,8 @@ pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>) -> Result
     loop {
         let (stream, _) = listener.accept().await?;
         stream.set_nodelay(true)?;
-        let (acceptor, shared) = (locked(&shared.acceptor).clone(), shared.clone());
+        let acceptor = locked(&shared.acceptor).clone();
+        let shared = shared.clone();
         tokio::spawn(async move {
             let Ok(stream) = acceptor.accept(stream).await else {
                 shared.refused.store(true, Ordering::Relaxed);

@@ -34,7 +34,8 @@ pub(super) fn verify(pair: &Pair) -> Result<(), Refusal> {
         }
     }
     if !unchecked.is_empty() {
-        let (names, signatures) = (pair.names.join(", "), unchecked.join("; "));
+        let names = pair.names.join(", ");
+        let signatures = unchecked.join("; ");
         tracing::info!(
             names,
             signatures,
@@ -116,7 +117,8 @@ mod tests {
 
     #[test]
     fn what_follows_a_root_is_passed_over() {
-        let (key, other) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
+        let key = KeyPair::generate().unwrap();
+        let other = KeyPair::generate().unwrap();
         let root = of_ca(printable("CA")).self_signed(&key).unwrap().pem();
         let stray = of_ca(printable("stray")).self_signed(&other).unwrap().pem();
         judged(of_ca(printable("CA")), &key, &[root.clone(), stray.clone()]).unwrap();

@@ -288,7 +288,9 @@ yNQwCgYIKoZIzj0EAwIDRwAwRAIge09+S5TZAlw5tgtiVvuERV6cT4mfutXIlwTb
 
     #[test]
     fn a_chain_in_which_one_is_not_issued_by_the_next_is_refused() {
-        let (real, twin, other) = (ca("CA"), ca("CA"), ca("Other"));
+        let real = ca("CA");
+        let twin = ca("CA");
+        let other = ca("Other");
         let (leaf, key) = leaf(&real, |_| {});
         let why = |chain: String| match refusal(&chain, &key, &["a.example"]) {
             Refusal::Link { place, why } => (place, why),
@@ -303,7 +305,8 @@ yNQwCgYIKoZIzj0EAwIDRwAwRAIge09+S5TZAlw5tgtiVvuERV6cT4mfutXIlwTb
     fn a_chain_of_a_ca_with_a_key_of_521_bits_is_taken_and_a_wrong_signature_in_it_is_not() {
         for algorithm in [&PKCS_ECDSA_P521_SHA256, &PKCS_ECDSA_P521_SHA512] {
             let ca = || ca_with("CA", KeyPair::generate_for(algorithm).unwrap());
-            let (real, twin) = (ca(), ca());
+            let real = ca();
+            let twin = ca();
             let (leaf, key) = leaf(&real, |_| {});
             assert!(verify(&format!("{leaf}{}", real.pem), &key, &names(&["a.example"]), NOW).is_ok());
             let refusal = refusal(&format!("{leaf}{}", twin.pem), &key, &["a.example"]);
@@ -325,7 +328,8 @@ yNQwCgYIKoZIzj0EAwIDRwAwRAIge09+S5TZAlw5tgtiVvuERV6cT4mfutXIlwTb
         let ca = ca("CA");
         let (leaf, key) = leaf(&ca, |_| {});
         let verdict = |hash| verify(&format!("{}{}", with(&leaf, hash), ca.pem), &key, &names(&["a.example"]), NOW);
-        let (sha224, sha512) = (1, 4);
+        let sha224 = 1;
+        let sha512 = 4;
         assert!(verdict(sha224).is_ok(), "as long as its names, dates and key are right");
         let why = "the next one's key did not sign it";
         assert_eq!(verdict(sha512).err(), Some(Refusal::Link { place: 1, why }));
@@ -370,7 +374,8 @@ yNQwCgYIKoZIzj0EAwIDRwAwRAIge09+S5TZAlw5tgtiVvuERV6cT4mfutXIlwTb
 
     #[test]
     fn a_chain_is_named_by_the_root_that_it_leads_to() {
-        let (root, other) = (ca("Root"), ca("Other"));
+        let root = ca("Root");
+        let other = ca("Other");
         let (leaf, _) = leaf(&root, |_| {});
         for (chain, expected) in [
             (leaf.clone(), "Root"),

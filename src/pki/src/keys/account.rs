@@ -81,7 +81,8 @@ mod tests {
         let p256 = [0xa0, 0x0a, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
         let der = [&[0x30, 0x31, 0x02, 0x01, 0x01, 0x04, 0x20], scalar.as_slice(), &p256].concat();
         let jwk = PublicJwk::of(&from_der(&der).unwrap()).unwrap();
-        let (x, y) = ("f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU", "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0");
+        let x = "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU";
+        let y = "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0";
         let expected = PublicJwk { crv: "P-256".into(), kty: "EC".into(), x: x.into(), y: y.into() };
         assert_eq!(jwk, expected);
         assert_eq!(PublicJwk::of(&Secret::new(b"junk".to_vec())), None);

@@ -145,7 +145,8 @@ mod tests {
 
     #[test]
     fn mail_addresses_become_sans_after_the_names() {
-        let (names, email_addresses) = (["a.example".to_owned()], ["ops@a.example".to_owned(), "b@c".to_owned()]);
+        let names = ["a.example".to_owned()];
+        let email_addresses = ["ops@a.example".to_owned(), "b@c".to_owned()];
         let subject = Subject { names: &names, email_addresses: &email_addresses, ..Subject::default() };
         let (common_name, sans) = request_of(subject, KeyType::Ec256);
         assert_eq!(common_name.as_deref(), Some("a.example"));
@@ -162,7 +163,8 @@ mod tests {
     #[test]
     fn what_is_not_ascii_is_refused() {
         let key = generate(KeyType::Ec256).unwrap();
-        let (good, bad) = (["a.example".to_owned()], ["é.example".to_owned()]);
+        let good = ["a.example".to_owned()];
+        let bad = ["é.example".to_owned()];
         for subject in [
             Subject { names: &bad, ..Subject::default() },
             Subject { names: &good, email_addresses: &bad, ..Subject::default() },

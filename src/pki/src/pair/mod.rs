@@ -103,7 +103,8 @@ impl Pair {
         if names.is_empty() {
             return Err(nameless);
         }
-        let (not_before, not_after) = (leaf_parsed.validity().not_before, leaf_parsed.validity().not_after);
+        let not_before = leaf_parsed.validity().not_before;
+        let not_after = leaf_parsed.validity().not_after;
         Ok(Self {
             chain_pem: chain.iter().map(|der| pem_block("CERTIFICATE", der)).collect(),
             key_pem: key_block(&key_der),

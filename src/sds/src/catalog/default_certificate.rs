@@ -88,7 +88,8 @@ mod tests {
     fn a_self_signed_default_is_valid_now_and_each_is_its_own() {
         let clock = Clock::system();
         let make = || DefaultCertificate::self_signed(&clock).unwrap().into_pair().unwrap();
-        let (one, other) = (make(), make());
+        let one = make();
+        let other = make();
         assert!(one.is_valid_at(clock.now_seconds()));
         assert_eq!(one.names, [SELF_SIGNED_NAME]);
         assert_ne!(one.version, other.version);

@@ -85,7 +85,8 @@ mod tests {
         let followers = Arc::<Followers>::default();
         let arrived = |change| followers.reached(change).now_or_never().is_some();
         assert!(arrived(9), "nobody follows");
-        let (one, other) = (followers.join(1), followers.join(2));
+        let one = followers.join(1);
+        let other = followers.join(2);
         assert!(arrived(1) && !arrived(2));
         one.reach(5);
         assert!(arrived(2) && !arrived(5));

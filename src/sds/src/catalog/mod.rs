@@ -174,7 +174,8 @@ impl Contents {
 
     fn replace_provided(&mut self, pairs: Vec<Arc<Pair>>) -> Option<Changed> {
         let versions = |pairs: &[Arc<Pair>]| pairs.iter().map(|pair| pair.version.clone()).collect::<HashSet<_>>();
-        let (before, after) = (versions(&self.provided), versions(&pairs));
+        let before = versions(&self.provided);
+        let after = versions(&pairs);
         let differing = |pair: &&Arc<Pair>| !before.contains(&pair.version) || !after.contains(&pair.version);
         let names: Vec<Name> =
             self.provided.iter().chain(&pairs).filter(differing).flat_map(|pair| names_of(pair)).collect();
@@ -236,7 +237,8 @@ impl Contents {
 
     /// True if some certificate's validity begins or ends between `seen` and `now`, whichever way the clock went.
     fn turns_between(&self, seen: i64, now: i64) -> bool {
-        let (low, high) = (seen.min(now), seen.max(now));
+        let low = seen.min(now);
+        let high = seen.max(now);
         self.next_turn(low).is_some_and(|turn| turn <= high)
     }
 }

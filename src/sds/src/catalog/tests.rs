@@ -7,7 +7,8 @@ use super::*;
 /// A pair that is never parsed: its content is its version.
 fn pair(version: &str, names: &[&str], not_before: i64, not_after: i64) -> Arc<Pair> {
     let names = names.iter().map(|name| (*name).to_owned()).collect();
-    let (chain_pem, key_pem) = (String::new(), String::new());
+    let chain_pem = String::new();
+    let key_pem = String::new();
     let is_of_test_system = version.starts_with("test");
     let version = version.to_owned();
     Arc::new(Pair { chain: Vec::new(), chain_pem, key_pem, names, not_before, not_after, is_of_test_system, version })
@@ -148,7 +149,8 @@ async fn the_end_of_validity_counts_as_a_change() {
     catalog.put_acme(&id(&["a.test"]), Some(pair("short", &["a.test"], 0, now)));
     let mut changes = catalog.changes();
     let keeper = tokio::spawn({
-        let (catalog, clock) = (catalog.clone(), clock.clone());
+        let catalog = catalog.clone();
+        let clock = clock.clone();
         async move { catalog.keep_time(&clock).await }
     });
     tokio::time::timeout(Duration::from_secs(20), changes.changed()).await.unwrap().unwrap();

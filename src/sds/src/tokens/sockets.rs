@@ -40,7 +40,8 @@ impl SocketTokens {
     /// # Errors
     /// When the system gives no random bytes.
     pub fn random() -> Result<(Self, envoy::Tokens), TokenError> {
-        let (api, sds) = (random()?, random()?);
+        let api = random()?;
+        let sds = random()?;
         let texts = envoy::Tokens { api: Some(text(&api)), sds: Some(text(&sds)) };
         Ok((Self { api: Tokens::one(api), sds: Tokens::one(sds) }, texts))
     }

@@ -46,7 +46,8 @@ pub(super) async fn account(
             Err(error) => return Err(error.into()),
             Ok(saved) => {
                 if fresh {
-                    let (resolver, ca) = (&request.resolver, ca.to_string());
+                    let resolver = &request.resolver;
+                    let ca = ca.to_string();
                     tracing::info!(resolver, ca, "account key created");
                 }
                 return Ok(Kept(Answer(answer), saved));
@@ -85,7 +86,8 @@ pub(super) async fn register(
         let stored = context.store.account(&registration.resolver, &ca, None).await?;
         let expected = Revision::of(stored.as_ref());
         let Some(stored) = stored else {
-            let (resolver, path) = (&registration.resolver, protocol::path::ACCOUNTS);
+            let resolver = &registration.resolver;
+            let path = protocol::path::ACCOUNTS;
             let detail = format!("the resolver {resolver:?} has no account at {ca}: POST {path} makes its key first");
             return Err(Refused::not_found(StatusCode::NOT_FOUND, detail));
         };

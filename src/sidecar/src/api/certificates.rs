@@ -125,11 +125,14 @@ async fn verified(
             publication.order
         )));
     };
-    let (key, published) = (pending.key.clone(), publication.clone());
+    let key = pending.key.clone();
+    let published = publication.clone();
     // Checking keys and signatures takes milliseconds.
     match tokio::task::spawn_blocking(move || taken(&published, &key, now)).await {
         Ok(result) => result.map_err(|refusal| {
-            let (resolver, main, why) = (&publication.certificate.resolver, main(publication), refusal.to_string());
+            let resolver = &publication.certificate.resolver;
+            let main = main(publication);
+            let why = refusal.to_string();
             tracing::warn!(resolver, main, why, "certificate refused; the previous one stays in use");
             Refused::certificate(why)
         }),
@@ -154,7 +157,9 @@ fn taken(publication: &Publication, key: &Secret, now: i64) -> Result<Taken, Ref
             match verified(chain) {
                 Ok(certificate) => return Ok(Taken { certificate, other_chains: Vec::new() }),
                 Err(why) => {
-                    let (resolver, main, why) = (&id.resolver, main(publication), why.to_string());
+                    let resolver = &id.resolver;
+                    let main = main(publication);
+                    let why = why.to_string();
                     tracing::warn!(resolver, main, preferred, why, "the preferred chain does not fit");
                 }
             }
@@ -170,7 +175,9 @@ fn main(publication: &Publication) -> &str {
 
 fn log(key: &CertificateId, certificate: &Certificate, durable: bool) {
     let StoredCertificate { names, not_after, serial, issuer, key_type, .. } = &certificate.facts;
-    let (resolver, main) = (&key.resolver, names.first().map_or("", String::as_str));
-    let (names, not_after) = (names.len(), date(*not_after));
+    let resolver = &key.resolver;
+    let main = names.first().map_or("", String::as_str);
+    let names = names.len();
+    let not_after = date(*not_after);
     tracing::info!(resolver, main, names, key_type, issuer, serial, not_after, durable, "certificate published");
 }

@@ -34,7 +34,8 @@ pub(super) async fn publish(
     check_servers(&challenge.checks, &context.name_servers)?;
     context.store.check(fence)?;
     let about = About::Name(&challenge.resolver, &challenge.domain);
-    let (memory, now) = (&context.health.from_memory, context.clock.now_seconds());
+    let memory = &context.health.from_memory;
+    let now = context.clock.now_seconds();
     let is_urgent = memory.is_urgent(context.store.as_ref(), about, now).await;
     let need = if is_urgent { Need::MayBeInMemory } else { Need::OnDisk };
     let mut stopping = context.stopping.clone();

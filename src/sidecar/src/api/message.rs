@@ -46,7 +46,8 @@ impl<S: Sync, T: DeserializeOwned, const MAX: usize> FromRequest<S> for Message<
         let mut json = serde_json::Deserializer::from_slice(&body);
         let parsed = serde_path_to_error::deserialize(&mut json).map_err(|error| {
             // The value may be a secret, so only its path is reported.
-            let (path, inner) = (error.path().to_string(), error.inner());
+            let path = error.path().to_string();
+            let inner = error.inner();
             let place = format!("{path} (line {}, column {})", inner.line(), inner.column());
             match inner.classify() {
                 serde_json::error::Category::Data => {

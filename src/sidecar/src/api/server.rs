@@ -115,7 +115,8 @@ async fn connection(
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(peer);
         request.extensions_mut().insert(of_requests.clone());
-        let (router, slot) = (router.clone(), of_requests.clone());
+        let router = router.clone();
+        let slot = of_requests.clone();
         async move {
             slot.begin();
             let answer = router.oneshot(request).await;

@@ -81,7 +81,8 @@ fn bad_page() -> Refused {
 /// are more.
 fn paged(items: &mut BTreeMap<u64, Item>, most: usize) -> (protocol::State, Option<u64>) {
     let mut state = protocol::State::default();
-    let (mut size, mut last) = (0_usize, None);
+    let mut size = 0_usize;
+    let mut last = None;
     while let Some((number, mut item)) = items.pop_first() {
         let mut added = size_of(&item);
         if added > most {
@@ -142,7 +143,9 @@ mod tests {
 
     #[test]
     fn what_is_there_all_the_time_is_on_one_page_whatever_comes_and_goes() {
-        let (mut found, mut after, mut pages) = (Vec::new(), None, 0);
+        let mut found = Vec::new();
+        let mut after = None;
+        let mut pages = 0;
         loop {
             let others = if pages % 2 == 0 { 1000..1500 } else { 2000..2100 };
             let (page, _) = paged(&mut items((0..500).chain(others), after), 10_000);
@@ -170,7 +173,8 @@ mod tests {
         let reading = Reading::default();
         let mut rest = items(0..50, None);
         let (page, last) = paged(&mut rest, 1000);
-        let (last, left) = (last.unwrap(), rest.len());
+        let last = last.unwrap();
+        let left = rest.len();
         assert_eq!(page.unwanted.len() + left, 50);
         reading.keep(last, rest);
         assert!(reading.take(last + 1).is_none());

@@ -55,7 +55,8 @@ async fn metrics(State(context): State<Arc<Context>>) -> Result<Response, Refuse
 }
 
 async fn report(context: &Context) -> Result<Report, Refused> {
-    let (stopping, now) = (*context.stopping.borrow(), context.clock.now_seconds());
+    let stopping = *context.stopping.borrow();
+    let now = context.clock.now_seconds();
     let waiting = context.permits.waiting(now).into_iter().map(Waiting::from).collect();
     Ok(context.health.report(stopping, waiting, now).await?)
 }

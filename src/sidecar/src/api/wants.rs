@@ -64,9 +64,11 @@ pub(super) async fn poll(
 /// The wants after the first `from`, up to this many bytes, but at least one.
 fn page(wants: Wants, from: usize, most: usize) -> Wants {
     let Wants { revision, wants, replace, .. } = wants;
-    let (count, all) = (wants.len(), wants.len().saturating_add(replace.len()));
+    let count = wants.len();
+    let all = wants.len().saturating_add(replace.len());
     let mut page = Wants { revision, ..Wants::default() };
-    let (mut size, mut next) = (0_usize, from);
+    let mut size = 0_usize;
+    let mut next = from;
     let mut fits = |added: usize| {
         let is_first = next == from;
         size = size.saturating_add(added);
@@ -104,7 +106,9 @@ mod tests {
             next: None,
         };
         for most in [1, 2_000, 1_000_000] {
-            let (mut found, mut from, mut pages) = (Wants { revision: 7, ..Wants::default() }, 0, 0);
+            let mut found = Wants { revision: 7, ..Wants::default() };
+            let mut from = 0;
+            let mut pages = 0;
             loop {
                 let page = page(all.clone(), from, most);
                 assert!(size_of(&page) < most + 300);

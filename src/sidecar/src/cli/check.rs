@@ -68,7 +68,8 @@ const UNREADABLE: u8 = 2;
 
 /// Checks everything, and prints the mistakes.
 pub(super) fn run(args: CheckArgs) -> ExitCode {
-    let (is_json, is_strict) = (args.json, args.inputs.strict);
+    let is_json = args.json;
+    let is_strict = args.inputs.strict;
     let (report, ended) = match checked(args) {
         Ok(report) => {
             let is_fine = report.mistakes.is_empty() && (report.warnings.is_empty() || !is_strict);
@@ -206,7 +207,8 @@ fn lines(report: &Report, is_strict: bool) -> String {
     let mistakes = report.mistakes.iter().map(|finding| format!("mistake: {finding}\n"));
     let warnings = report.warnings.iter().map(|finding| format!("{warning}: {finding}\n"));
     let strict = if is_strict { report.warnings.len() } else { 0 };
-    let (mistakes_number, warnings_number) = (report.mistakes.len() + strict, report.warnings.len() - strict);
+    let mistakes_number = report.mistakes.len() + strict;
+    let warnings_number = report.warnings.len() - strict;
     let start = if mistakes_number == 0 { "fine: " } else { "" };
     let plural = |number: usize| if number == 1 { "" } else { "s" };
     mistakes.chain(warnings).collect::<String>()

@@ -108,7 +108,8 @@ fn keep_current(mut export: Export, mut teller: Teller) -> Result<(), String> {
     let runtime = runtime.map_err(|error| format!("there are no threads to run on: {error}"))?;
     runtime.block_on(async move {
         let caught = |kind| signal(kind).map_err(|error| format!("signals can't be caught: {error}"));
-        let (mut terminate, mut interrupt) = (caught(SignalKind::terminate())?, caught(SignalKind::interrupt())?);
+        let mut terminate = caught(SignalKind::terminate())?;
+        let mut interrupt = caught(SignalKind::interrupt())?;
         let watched = export.watched();
         let mut changes = Changes::of(watched.iter().map(|path| (path.as_path(), RecursiveMode::NonRecursive)));
         let mut failure = None;

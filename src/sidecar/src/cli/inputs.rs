@@ -169,7 +169,10 @@ impl InputArgs {
         }
         let bootstrap = Bootstrap { dns: self.dns.clone(), ..bootstrap };
         // The bootstrap determines these.
-        let (http_port, https_port, upstream, dns) = (None, None, None, None);
+        let http_port = None;
+        let https_port = None;
+        let upstream = None;
+        let dns = None;
         let quick = Quick { domains: Vec::new(), http_port, https_port, upstream, dns, ..self.quick() };
         self.with(files, quick, Some(bootstrap))
     }

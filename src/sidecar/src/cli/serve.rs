@@ -6,7 +6,7 @@ use sd_notify::NotifyState;
 
 use super::SidecarArgs;
 use crate::privileges::Keeps;
-use crate::process::{Ending, tell_systemd};
+use crate::process::{Ending, notify_systemd};
 use crate::sidecar::Sidecar;
 use base::hardening;
 
@@ -34,9 +34,9 @@ pub(super) fn run(args: &SidecarArgs) -> ExitCode {
 async fn serve_until_told(args: &SidecarArgs) -> Result<(), String> {
     let mut ending = Ending::catch()?;
     let sidecar = Sidecar::start(args.options()?).await.map_err(|error| error.to_string())?;
-    tell_systemd(NotifyState::Ready);
-    ending.told().await;
-    tell_systemd(NotifyState::Stopping);
+    notify_systemd(NotifyState::Ready);
+    ending.requested().await;
+    notify_systemd(NotifyState::Stopping);
     tracing::info!("shutdown requested");
     sidecar.stop().await?;
     tracing::info!("ended; everything is saved");

@@ -76,7 +76,8 @@ pub fn storages(choices: &[StorageChoice]) -> Result<Storages, String> {
             None => (default.replace(path.clone()), "resolvers without one of their own".to_owned()),
         };
         if let Some(before) = before.filter(|before| before != path) {
-            let (before, path) = (before.display(), path.display());
+            let before = before.display();
+            let path = path.display();
             return Err(format!(
                 "--storage: found two files for {whose}, {before} and {path}; expected one, and RESOLVER=PATH for each \
                  resolver with another"

@@ -186,7 +186,8 @@ mod tests {
     /// without a certificate is refused within the handshake.
     async fn listener(header: &'static [u8], has_clients_with_certificates: bool) -> (SocketAddr, Vec<u8>) {
         let own = rcgen::generate_simple_self_signed(["a.test".to_owned()]).unwrap();
-        let (leaf, key) = (own.cert.der().clone(), PrivateKeyDer::try_from(own.signing_key.serialize_der()).unwrap());
+        let leaf = own.cert.der().clone();
+        let key = PrivateKeyDer::try_from(own.signing_key.serialize_der()).unwrap();
         let provider = Arc::new(aws_lc_rs::default_provider());
         let config = ServerConfig::builder_with_provider(provider.clone()).with_protocol_versions(&[&TLS12]).unwrap();
         let config = if has_clients_with_certificates {

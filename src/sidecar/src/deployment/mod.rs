@@ -79,7 +79,7 @@ impl Deployment {
     }
 
     /// Sets the addresses where handshakes verify new certificates from now on.
-    pub fn look_at(&self, addresses: Vec<SocketAddr>) {
+    pub fn set_verify_addresses(&self, addresses: Vec<SocketAddr>) {
         *whole(&self.addresses) = addresses;
     }
 

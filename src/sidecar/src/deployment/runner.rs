@@ -7,7 +7,7 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 
 use super::Deployment;
-use super::table::Orders;
+use super::table::Decisions;
 use super::verify::{Outcome, name_of, verify};
 use crate::publisher::Publisher;
 use crate::wants::WantsBoard;
@@ -54,10 +54,10 @@ impl Deployment {
                 () = self.work.notified() => {}
                 Some(()) = looking.next() => {}
             }
-            let orders = self.table().orders();
-            is_dirty |= orders.keep;
-            self.carry_out(&orders, around).await;
-            waiting.extend(orders.verify);
+            let decisions = self.table().decisions();
+            is_dirty |= decisions.keep;
+            self.carry_out(&decisions, around).await;
+            waiting.extend(decisions.verify);
             while looking.len() < AT_ONCE
                 && let Some((key, version)) = waiting.pop()
             {
@@ -66,14 +66,14 @@ impl Deployment {
         }
     }
 
-    async fn carry_out(&self, orders: &Orders, around: &Surroundings) {
-        for key in &orders.refresh {
+    async fn carry_out(&self, decisions: &Decisions, around: &Surroundings) {
+        for key in &decisions.refresh {
             if let Err(error) = around.publisher.publish(key).await {
                 tracing::warn!(%error, "rollback failed; the rejected certificate is still served");
             }
         }
-        if !orders.appeal.is_empty() {
-            around.sds.appeal(orders.appeal.clone());
+        if !decisions.appeal.is_empty() {
+            around.sds.appeal(decisions.appeal.clone());
         }
     }
 

@@ -30,7 +30,7 @@ pub(super) struct Table {
     /// Records from before the start whose certificate has not been chosen since.
     restored: HashMap<CertificateId, Kept>,
     pub(super) counts: DeploymentCounts,
-    orders: Orders,
+    decisions: Decisions,
 }
 
 /// A bad version that an Envoy holds. As long as it does, it rejects every update of the same TLS context.
@@ -42,7 +42,7 @@ struct Blame {
 
 /// The decisions to carry out.
 #[derive(Default)]
-pub(super) struct Orders {
+pub(super) struct Decisions {
     /// Certificates whose served pair has to be changed.
     pub(super) refresh: Vec<CertificateId>,
     /// Versions to be verified by handshakes.
@@ -77,13 +77,13 @@ impl Table {
             blames: HashMap::new(),
             restored: kept.into_iter().map(|kept| (kept.id.clone(), kept)).collect(),
             counts: DeploymentCounts::default(),
-            orders: Orders::default(),
+            decisions: Decisions::default(),
         }
     }
 
     /// Takes the decisions made since the last call.
-    pub(super) fn orders(&mut self) -> Orders {
-        std::mem::take(&mut self.orders)
+    pub(super) fn decisions(&mut self) -> Decisions {
+        std::mem::take(&mut self.decisions)
     }
 
     /// See [`super::Deployment::choose`].
@@ -132,7 +132,7 @@ impl Table {
         for pair in [Some(&entry.newest), entry.last_good.as_ref()].into_iter().flatten() {
             self.by_version.insert(pair.version.as_str().into(), key.clone());
         }
-        self.orders.keep = true;
+        self.decisions.keep = true;
         self.entries.insert(key, entry);
     }
 
@@ -141,7 +141,7 @@ impl Table {
         for pair in [Some(&entry.newest), entry.last_good.as_ref()].into_iter().flatten() {
             self.by_version.remove(pair.version.as_str());
         }
-        self.orders.keep = true;
+        self.decisions.keep = true;
     }
 
     /// Notes that an Envoy uses this version; returns whether that changes anything.
@@ -163,7 +163,7 @@ impl Table {
         }
         entry.state = State::Accepted;
         self.counts.accepted += 1;
-        self.orders.verify.push((key, version.into()));
+        self.decisions.verify.push((key, version.into()));
         true
     }
 
@@ -182,8 +182,8 @@ impl Table {
                 // The previous certificate is rejected as well: it is bad too, or the fault lies elsewhere.
                 entry.last_good = None;
                 self.by_version.remove(version);
-                self.orders.refresh.push(key);
-                self.orders.keep = true;
+                self.decisions.refresh.push(key);
+                self.decisions.keep = true;
                 self.acquit(node);
                 return true;
             }
@@ -222,7 +222,7 @@ impl Table {
         if let Some(entry) = self.entries.get_mut(key).filter(is_it) {
             entry.state = State::Proven(now);
             entry.rejections = 0;
-            self.orders.keep = true;
+            self.decisions.keep = true;
         }
     }
 
@@ -235,7 +235,7 @@ impl Table {
     /// Advances the time. By now, everything stored has been chosen once.
     pub(super) fn keep_time(&mut self, now: i64) {
         // The rest belongs to certificates that are no longer stored.
-        self.orders.keep |= !std::mem::take(&mut self.restored).is_empty();
+        self.decisions.keep |= !std::mem::take(&mut self.restored).is_empty();
         let is_over = |entry: &Entry| matches!(entry.state, State::Proven(at) if now.saturating_sub(at) > SETTLING);
         let over: Vec<CertificateId> =
             self.entries.iter().filter(|(_, entry)| is_over(entry)).map(|(key, _)| key.clone()).collect();
@@ -247,7 +247,7 @@ impl Table {
         self.blames.retain(|_, blame| self.entries.contains_key(&blame.key));
         for (key, entry) in &mut self.entries {
             if entry.last_good.take_if(|good| !is_usable(good, now)).is_some() {
-                self.orders.keep = true;
+                self.decisions.keep = true;
                 if entry.is_rejected() {
                     let main = entry.id.names.first().map_or("", String::as_str);
                     let resolver = &entry.id.resolver;
@@ -256,7 +256,7 @@ impl Table {
                         main,
                         "the last good certificate nears its end; the newest is served again"
                     );
-                    self.orders.refresh.push(key.clone());
+                    self.decisions.refresh.push(key.clone());
                 }
             }
         }
@@ -298,8 +298,10 @@ impl Table {
 
     fn roll_back(&mut self, key: &CertificateId, rejection: Rejection) -> bool {
         let Some(entry) = self.entries.get_mut(key).filter(|entry| !entry.is_rejected()) else { return false };
-        let (resolver, main) = (&entry.id.resolver, entry.id.names.first().map_or("", String::as_str));
-        let (serial, reason) = (&entry.serial, &rejection.reason);
+        let resolver = &entry.id.resolver;
+        let main = entry.id.names.first().map_or("", String::as_str);
+        let serial = &entry.serial;
+        let reason = &rejection.reason;
         if entry.last_good.is_some() {
             tracing::error!(resolver, main, serial, reason, "a certificate is rolled back to the last good one");
         } else {
@@ -312,15 +314,15 @@ impl Table {
             );
         }
         entry.reject(rejection);
-        self.orders.refresh.push(key.clone());
-        self.orders.keep = true;
+        self.decisions.refresh.push(key.clone());
+        self.decisions.keep = true;
         true
     }
 
     /// Clears an Envoy's bad version: the versions it rejected since are sent again.
     fn acquit(&mut self, node: &str) {
         if let Some(blame) = self.blames.remove(node) {
-            self.orders.appeal.extend(blame.held);
+            self.decisions.appeal.extend(blame.held);
         }
     }
 }

@@ -84,7 +84,7 @@ impl Desk {
     }
 
     fn refreshed(&mut self) -> Vec<String> {
-        let mut names: Vec<String> = self.table.orders().refresh.iter().flat_map(|key| key.names.clone()).collect();
+        let mut names: Vec<String> = self.table.decisions().refresh.iter().flat_map(|key| key.names.clone()).collect();
         names.sort_unstable();
         names
     }
@@ -131,7 +131,7 @@ fn the_last_good_one_gives_way_before_its_end() {
     desk.reject("envoy", "2");
     let at = NOW + DAY - 60 * 60;
     assert_eq!(desk.store_until("a.test", "2", NOW + 90 * DAY, at - 1), "1");
-    desk.table.orders();
+    desk.table.decisions();
     desk.table.keep_time(at);
     assert_eq!(desk.refreshed(), ["a.test"]);
     assert_eq!(desk.store_until("a.test", "2", NOW + 90 * DAY, at), "2");
@@ -172,7 +172,7 @@ fn an_innocent_one_is_not_rolled_back_and_is_sent_again_when_the_bad_one_is() {
     assert_eq!(desk.refreshed(), ["b.test"]);
     assert_eq!(desk.store("a.test", "a2"), "a2");
     assert!(desk.table.accepted("envoy", "b1"), "the rollback has arrived");
-    assert_eq!(desk.table.orders().appeal, [Arc::from("a2")]);
+    assert_eq!(desk.table.decisions().appeal, [Arc::from("a2")]);
     assert!(desk.table.accepted("envoy", "a2"));
     assert_eq!(desk.table.rolled_back(NOW).len(), 1);
 }
@@ -190,15 +190,15 @@ fn when_the_rollback_is_rejected_too_the_blame_goes_to_the_next_one() {
     desk.reject("envoy", "b2");
     assert_eq!(desk.store("a.test", "a2"), "a1", "it is suspected first");
     desk.reject("envoy", "a1");
-    let orders = desk.table.orders();
-    assert_eq!(orders.appeal, [Arc::from("b2")]);
+    let decisions = desk.table.decisions();
+    assert_eq!(decisions.appeal, [Arc::from("b2")]);
     assert_eq!(desk.store("a.test", "a2"), "a2", "that was not it");
     desk.reject("envoy", "b2");
     assert_eq!(desk.store("b.test", "b2"), "b1");
     desk.reject("envoy", "a2");
-    desk.table.orders();
+    desk.table.decisions();
     assert!(desk.table.accepted("envoy", "b1"));
-    assert_eq!(desk.table.orders().appeal, [Arc::from("a2")]);
+    assert_eq!(desk.table.decisions().appeal, [Arc::from("a2")]);
     assert!(desk.table.accepted("envoy", "a2"));
     let told: Vec<String> = desk.table.rolled_back(NOW).into_iter().map(|told| told.serial).collect();
     assert_eq!(told, ["b2"], "in the end only the bad one is");
@@ -210,8 +210,8 @@ fn one_that_is_not_served_is_rolled_back() {
     desk.proven("a.test", "1");
     desk.store("a.test", "2");
     assert!(desk.table.accepted("envoy", "2"));
-    let orders = desk.table.orders();
-    assert_eq!(orders.verify.last(), Some(&(key("a.test"), Arc::from("2"))));
+    let decisions = desk.table.decisions();
+    assert_eq!(decisions.verify.last(), Some(&(key("a.test"), Arc::from("2"))));
     desk.table.unserved(&key("a.test"), "2", "another one is shown", false, NOW);
     assert_eq!(desk.store("a.test", "2"), "1");
     assert_eq!(desk.replaced_at(NOW + 60), [""; 0], "another one would be served no more than this");
@@ -268,7 +268,7 @@ fn what_is_stored_no_longer_is_kept_no_longer() {
     assert_eq!(desk.table.kept().len(), 1);
     let mut desk = desk.restarted();
     desk.table.keep_time(NOW);
-    assert!(desk.table.orders().keep);
+    assert!(desk.table.decisions().keep);
     assert!(desk.table.kept().is_empty());
 }
 

@@ -51,7 +51,8 @@ pub(super) fn name_of(pair: &Pair, catalog: &Catalog, now: i64) -> Option<String
 /// Makes handshakes until the certificate is served at one of the addresses, or the time is over. `was_served` says
 /// whether the name was served before.
 pub(super) async fn verify(expected: &Expected, name: &str, addresses: &[SocketAddr], was_served: bool) -> Outcome {
-    let (newest, last_good) = (leaf(&expected.newest), expected.last_good.as_deref().and_then(leaf));
+    let newest = leaf(&expected.newest);
+    let last_good = expected.last_good.as_deref().and_then(leaf);
     let deadline = Instant::now() + WITHIN;
     loop {
         let shown = join_all(addresses.iter().map(|address| shake(*address, name))).await;

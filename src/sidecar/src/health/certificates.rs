@@ -165,7 +165,8 @@ impl Certificates {
     /// The problem of renewals in memory alone, for a person.
     pub(super) fn unsaved_problem(&self) -> Option<String> {
         let first = self.unsaved.first()?;
-        let (count, main) = (self.counts.unsaved, first.names.first().map_or("", String::as_str));
+        let count = self.counts.unsaved;
+        let main = first.names.first().map_or("", String::as_str);
         Some(format!(
             "{count} certificates near their end ({main} …) are renewed in memory alone: a new certificate is lost if the sidecar \
              ends before there is room on the disk"
@@ -216,7 +217,8 @@ impl Certificates {
             format!("{} expires at {}", of(resolver, names), date(*not_after))
         });
         let failing = self.failing.iter().map(move |Failing { resolver, names, failures, reason, retry_at }| {
-            let (which, again) = (of(resolver, names), date(*retry_at));
+            let which = of(resolver, names);
+            let again = date(*retry_at);
             let times = if *failures == 1 { "once".to_owned() } else { format!("{failures} times") };
             format!("{which} has failed {times}: {reason}; it is tried again at {again}")
         });
@@ -233,7 +235,8 @@ impl Certificates {
         });
         let rolled_back = self.rolled_back.iter().map(move |rolled_back| {
             let RolledBack { resolver, names, serial, reason, since, last_good_until } = rolled_back;
-            let (which, since) = (of(resolver, names), date(*since));
+            let which = of(resolver, names);
+            let since = date(*since);
             let instead = match last_good_until {
                 Some(until) => format!("the one before, valid until {}, is served", date(*until)),
                 None => "there is no good one before".to_owned(),

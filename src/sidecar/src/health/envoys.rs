@@ -46,7 +46,8 @@ impl Envoy {
     /// A warning for a person about secrets rejected at present.
     pub(super) fn warning(&self) -> Option<String> {
         let Rejected { secret, error, .. } = self.last_rejection.as_ref().filter(|_| self.rejected > 0)?;
-        let (node, count) = (&self.node, self.rejected);
+        let node = &self.node;
+        let count = self.rejected;
         Some(format!("Envoy {node} rejects {count} secrets, the last one {secret}: {error}"))
     }
 }

@@ -182,7 +182,8 @@ impl Health {
             wakes: self.watchdog.wakes(),
         };
         let envoys = envoys::of(&self.sds.snapshot());
-        let (ready, deployments) = (problems.is_empty(), self.deployment.counts());
+        let ready = problems.is_empty();
+        let deployments = self.deployment.counts();
         let revocation_lists = self.revocation.lists();
         Ok(Report {
             ready,
@@ -245,7 +246,8 @@ impl Storage {
 impl From<StorageStatus> for Storage {
     fn from(status: StorageStatus) -> Self {
         let StorageStatus { place, resolvers, disk, faults } = status;
-        let (writable, error) = (disk.error.is_none(), disk.error.map(|error| error.to_string()));
+        let writable = disk.error.is_none();
+        let error = disk.error.map(|error| error.to_string());
         Self { place, resolvers, writable, error, faults }
     }
 }

@@ -85,7 +85,8 @@ pub(super) fn decided(
 
     let counted = Arc::make_mut(&mut own.ledger).count(&others, &question, now);
     if !counted.is_nothing() {
-        let (issuer, ca_server) = (request.issuer.clone(), request.ca_server.clone());
+        let issuer = request.issuer.clone();
+        let ca_server = request.ca_server.clone();
         progress.counted.push(CountedAt { issuer, ca_server, counted });
     }
     // The same fence means the same attempt.
@@ -124,7 +125,8 @@ struct Own {
 
 impl Own {
     fn change(&self, asked: &Asked<'_>) -> Change {
-        let (resolver, ca) = (asked.request.issuer.clone(), asked.ca.clone());
+        let resolver = asked.request.issuer.clone();
+        let ca = asked.ca.clone();
         Change::Ledger { resolver, ca, expected: self.expected, ledger: self.ledger.clone() }
     }
 }
@@ -133,7 +135,8 @@ impl Own {
 /// be stored.
 fn settled(asked: &Asked<'_>, ledgers: Ledgers, limits: &Limits) -> (Own, Vec<Arc<Ledger>>, Vec<Change>) {
     let mut own = Own { expected: Revision::ABSENT, ledger: Arc::default(), is_shortened: false };
-    let (mut others, mut changes) = (Vec::new(), Vec::new());
+    let mut others = Vec::new();
+    let mut changes = Vec::new();
     for (resolver, Versioned { revision: expected, value: mut ledger }) in ledgers {
         let was_empty = ledger.is_empty();
         let is_shortened = Arc::make_mut(&mut ledger).settle(limits, asked.now);

@@ -68,14 +68,16 @@ impl Permits {
         now: i64,
     ) -> Result<protocol::Permit, ReserveError> {
         let key = request.certificate.clone();
-        let (domains, seconds) = (domains::registered(&key.names), now.div_euclid(1000));
+        let domains = domains::registered(&key.names);
+        let seconds = now.div_euclid(1000);
         loop {
             if let Some(no_room) = self.from_memory.no_room(store, &key, &request.issuer, seconds).await? {
                 return Ok(self.wait_for_room(&key, request, no_room));
             }
             let turn = self.turn.lock().await;
             store.check(fence)?;
-            let (ledgers, progress) = (store.ledgers(ca).await?, store.progress(&key).await?);
+            let ledgers = store.ledgers(ca).await?;
+            let progress = store.progress(&key).await?;
             let asked = Asked { request, ca, domains: &domains, fence, now };
             let (permit, changes) = decided(&asked, ledgers, progress);
             if !changes.is_empty() {
@@ -121,7 +123,9 @@ impl Permits {
         if permit.granted {
             return self.waiting.remove(key);
         }
-        let (main, until, why) = (key.names.first().map_or("", String::as_str), permit.until, &permit.why);
+        let main = key.names.first().map_or("", String::as_str);
+        let until = permit.until;
+        let why = &permit.why;
         let moment = date(until);
         tracing::info!(
             resolver = key.resolver,
@@ -131,7 +135,8 @@ impl Permits {
             why,
             "the CA is not asked yet"
         );
-        let (certificate, issuer) = (request.certificate.clone(), request.issuer.clone());
+        let certificate = request.certificate.clone();
+        let issuer = request.issuer.clone();
         self.waiting.add(key, Waiting { certificate, issuer, until, why: why.clone() });
     }
 }

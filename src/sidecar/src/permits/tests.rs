@@ -193,7 +193,8 @@ async fn all_accounts_of_a_ca_share_its_limits_also_at_once() {
 #[tokio::test]
 async fn what_no_certificate_comes_of_is_given_back_once_its_order_is_dead() {
     let mut fixture = Fixture::new().await;
-    let (one, two) = (request("a.example.com"), request("b.example.com"));
+    let one = request("a.example.com");
+    let two = request("b.example.com");
     for _ in 0..10 {
         assert!(fixture.is_granted(&one).await);
         fixture.fail(&one, &[]).await;
@@ -212,7 +213,8 @@ async fn what_no_certificate_comes_of_is_given_back_once_its_order_is_dead() {
 #[tokio::test]
 async fn tries_that_were_cut_off_before_there_was_an_order_use_up_no_certificates() {
     let mut fixture = Fixture::new().await;
-    let (cut_off, other) = (request("a.example.com"), request("b.example.com"));
+    let cut_off = request("a.example.com");
+    let other = request("b.example.com");
     for _ in 0..6 {
         assert!(fixture.is_granted(&cut_off).await);
         fixture.restart().await;
@@ -291,7 +293,8 @@ async fn a_pause_stops_even_what_no_limit_stops() {
 async fn a_loop_of_restarts_makes_few_tries_and_one_that_ends_begins_anew() {
     let mut fixture = Fixture::new().await;
     let request = PermitRequest { limits: Limits::default(), ..request("a.example.com") };
-    let (start, mut tries) = (fixture.now, Vec::new());
+    let start = fixture.now;
+    let mut tries = Vec::new();
     while fixture.now < start + 600 {
         fixture.restart().await;
         let permit = fixture.ask(&request).await;

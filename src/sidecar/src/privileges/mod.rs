@@ -44,7 +44,8 @@ pub enum Keeps {
 pub fn become_user(user: &User, keeps: Keeps) -> Result<(), PrivilegeError> {
     environment::home_is(&user.home);
     if !geteuid().is_root() {
-        let (uid, gid) = (geteuid().as_raw(), getgid().as_raw());
+        let uid = geteuid().as_raw();
+        let gid = getgid().as_raw();
         if (uid, gid) == (user.uid, user.gid) {
             return give_up(keeps);
         }
@@ -54,7 +55,8 @@ pub fn become_user(user: &User, keeps: Keeps) -> Result<(), PrivilegeError> {
     forget_others(kept)?;
     step("to keep a capability", set_keep_capabilities(true))?;
     let groups: Vec<Gid> = user.groups.iter().copied().map(Gid::from_raw).collect();
-    let (uid, gid) = (Uid::from_raw(user.uid), Gid::from_raw(user.gid));
+    let uid = Uid::from_raw(user.uid);
+    let gid = Gid::from_raw(user.gid);
     step("other groups", setgroups(&groups))?;
     step("another group", setresgid(gid, gid, gid))?;
     step("another user", setresuid(uid, uid, uid))?;

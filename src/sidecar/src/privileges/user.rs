@@ -82,7 +82,8 @@ mod tests {
     #[test]
     fn a_user_that_the_system_knows_has_its_own_groups_and_one_that_is_given_is_the_only_one() {
         let nobody = unistd::User::from_name("nobody").unwrap().unwrap();
-        let (uid, gid) = (nobody.uid.as_raw(), nobody.gid.as_raw());
+        let uid = nobody.uid.as_raw();
+        let gid = nobody.gid.as_raw();
         let known = User { uid, gid, groups: vec![gid], home: nobody.dir.clone() };
         assert_eq!((user("nobody"), user(&uid.to_string())), (Ok(known.clone()), Ok(known)));
         let alone = User { uid, gid: 4242, groups: Vec::new(), home: nobody.dir };

@@ -105,7 +105,8 @@ fn every_layout_is_found() {
 fn certbots_links_are_followed_and_a_renewal_replaces_them() {
     let mut desk = Desk::new();
     let archive = TempDir::new().unwrap();
-    let (old, new) = (pem("a.test"), pem("a.test"));
+    let old = pem("a.test");
+    let new = pem("a.test");
     fs::create_dir(desk.path("a.test")).unwrap();
     for (number, pem) in [&old, &new].into_iter().enumerate() {
         for (file, content) in [("fullchain", &pem.chain), ("privkey", &pem.key)] {
@@ -123,7 +124,8 @@ fn certbots_links_are_followed_and_a_renewal_replaces_them() {
 #[test]
 fn a_mismatched_pair_is_never_served_and_never_evicts() {
     let mut desk = Desk::new();
-    let (good, other) = (pem("a.test"), pem("a.test"));
+    let good = pem("a.test");
+    let other = pem("a.test");
     desk.write("a.crt", &good.chain);
     desk.write("a.key", &other.key);
     desk.read();
@@ -142,7 +144,8 @@ fn a_mismatched_pair_is_never_served_and_never_evicts() {
 #[test]
 fn a_half_written_file_never_evicts() {
     let mut desk = Desk::new();
-    let (good, new) = (pem("a.test"), pem("a.test"));
+    let good = pem("a.test");
+    let new = pem("a.test");
     desk.write_pair("a", &good);
     desk.read();
     for cut in [0, 1, 30, new.chain.len() / 2, new.chain.len() - 2] {
@@ -159,7 +162,8 @@ fn a_half_written_file_never_evicts() {
 #[test]
 fn an_expired_certificate_is_skipped_and_never_evicts() {
     let mut desk = Desk::new();
-    let (good, expired) = (pem("a.test"), pem_until("a.test", 1_000_000_000));
+    let good = pem("a.test");
+    let expired = pem_until("a.test", 1_000_000_000);
     desk.write_pair("a", &expired);
     desk.read();
     assert_eq!(desk.served("a.test"), None);
@@ -192,7 +196,8 @@ fn a_directory_that_vanishes_takes_nothing_away() {
     let good = pem("a.test");
     desk.write_pair("a", &good);
     desk.read();
-    let (here, away) = (desk.directory.path().to_owned(), desk.directory.path().with_extension("away"));
+    let here = desk.directory.path().to_owned();
+    let away = desk.directory.path().with_extension("away");
     fs::rename(&here, &away).unwrap();
     desk.read();
     assert!(same(desk.served("a.test"), &good));
@@ -220,7 +225,8 @@ fn a_default_in_files_is_read_again_and_a_bad_one_changes_nothing() {
     let directory = TempDir::new().unwrap();
     let file = directory.path().join("default.pem");
     let files = Files { certificate: file.clone(), key: file.clone() };
-    let (one, other) = (pem("default.test"), pem("default.test"));
+    let one = pem("default.test");
+    let other = pem("default.test");
     fs::write(&file, format!("{}{}", one.chain, one.key)).unwrap();
     let catalog = Catalog::new(DefaultCertificate::Pair(Arc::new(files.load().unwrap())));
     let mut provided = Provided::new(Sources { default: Some(files), ..Sources::default() }, Clock::system());

@@ -30,7 +30,9 @@ impl Leaf {
         let (_, parsed) = X509Certificate::from_der(leaf).ok()?;
         let url = url(&parsed)?;
         let facts = &certificate.facts;
-        let (id, serial, not_after) = (facts.id(), facts.serial.clone(), facts.not_after);
+        let id = facts.id();
+        let serial = facts.serial.clone();
+        let not_after = facts.not_after;
         Some(Self { id, serial, not_after, url, issuer: issuer.to_vec() })
     }
 }

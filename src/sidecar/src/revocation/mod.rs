@@ -203,7 +203,9 @@ impl Revocation {
                         state.revoked.remove(&key(leaf));
                         continue;
                     };
-                    let (resolver, names, serial) = (&leaf.id.resolver, &leaf.id.names, &leaf.serial);
+                    let resolver = &leaf.id.resolver;
+                    let names = &leaf.id.names;
+                    let serial = &leaf.serial;
                     let found = Revoked {
                         resolver: resolver.clone(),
                         names: names.clone(),
@@ -274,7 +276,9 @@ async fn look(
         Ok(body) => body,
         Err(error) => return (url, leaves, Err(error.to_string())),
     };
-    let (from, wanted, now) = (url.clone(), leaves.clone(), clock.now_seconds());
+    let from = url.clone();
+    let wanted = leaves.clone();
+    let now = clock.now_seconds();
     // Reading a large list takes a while. The task is cancelled only when the runtime ends, and panics only by a bug.
     let read = spawn_blocking(move || read_for_all(&body, &from, &wanted, now)).await;
     (url, leaves, read.unwrap_or_else(|error| Err(error.to_string())))

@@ -24,7 +24,7 @@ use super::summary::{self, Summary};
 use super::{ASKING, Candidate, RenderTarget, Run, RunError, Source, ca_reach, coming_up, log, plugin};
 use crate::closed;
 use crate::options::TokenSource;
-use crate::process::{Ending, tell_systemd};
+use crate::process::{Ending, notify_systemd};
 use crate::sidecar::Sidecar;
 use base::changes::Changes;
 use sds::tokens::SocketTokens;
@@ -47,29 +47,29 @@ pub async fn run(run: Run) -> Result<(), RunError> {
     let (mut hangup, mut user) = signals().map_err(RunError::Signals)?;
     let (mut running, mut changes, candidate) = tokio::select! {
         started = Running::start(run) => started?,
-        () = ending.told() => {
+        () = ending.requested() => {
             tracing::info!("shutdown requested before Envoy was started");
             return Ok(());
         }
     };
     let up = tokio::select! {
         up = running.is_up() => up,
-        () = ending.told() => return running.stop().await,
+        () = ending.requested() => return running.stop().await,
     };
     if let Err(error) = up {
         return tokio::select! {
             error = running.give_up(error, &candidate) => Err(error),
-            () = ending.told() => Err(RunError::NotUp("it was told to end meanwhile".to_owned())),
+            () = ending.requested() => Err(RunError::NotUp("shutdown was requested meanwhile".to_owned())),
         };
     }
     drop(candidate);
-    tell_systemd(NotifyState::Ready);
+    notify_systemd(NotifyState::Ready);
     tracing::info!("Envoy is up");
     loop {
         let pace = running.summary.pace();
         let event = tokio::select! {
             () = running.keep_envoy() => continue,
-            () = ending.told() => return running.stop().await,
+            () = ending.requested() => return running.stop().await,
             _ = hangup.recv() => Event::Change,
             () = changes.next() => Event::Change,
             () = sleep(pace.unwrap_or_default()), if pace.is_some() => Event::Look,
@@ -85,7 +85,7 @@ pub async fn run(run: Run) -> Result<(), RunError> {
         };
         tokio::select! {
             () = work => {}
-            () = ending.told() => return running.stop().await,
+            () = ending.requested() => return running.stop().await,
         }
     }
 }
@@ -220,7 +220,7 @@ impl Running {
     /// Has handshakes verify certificates at Envoy's present listeners.
     pub(super) fn verify_own(&self) {
         if self.is_verifying {
-            self.sidecar.look_at(self.pieces.tls_addresses());
+            self.sidecar.set_verify_addresses(self.pieces.tls_addresses());
         }
     }
 
@@ -284,7 +284,7 @@ impl Running {
 
     /// Drains requests, then ends Envoy, then the sidecar.
     async fn stop(self) -> Result<(), RunError> {
-        tell_systemd(NotifyState::Stopping);
+        notify_systemd(NotifyState::Stopping);
         tracing::info!("shutdown requested");
         if let Some(envoy) = self.envoy {
             if self.admin.drain().await {

@@ -201,7 +201,8 @@ mod tests {
 
     #[test]
     fn a_change_of_routes_leaves_listeners_and_bootstrap_as_they_are() {
-        let (one, other) = (pieces("a"), pieces("b"));
+        let one = pieces("a");
+        let other = pieces("b");
         assert_ne!(one.routes, other.routes);
         assert_eq!((&one.listeners, &one.bootstrap), (&other.listeners, &other.bootstrap));
         assert_eq!(one.listener_file()["version_info"], other.listener_file()["version_info"]);

@@ -98,7 +98,8 @@ impl Running {
     /// Replaces the wanted certificates and the closed routers.
     fn want(&mut self, wants: Vec<Want>, closed: &[ClosedRouter]) {
         self.sidecar.closed().set(closed);
-        let (before, now) = (names(&self.wants), names(&wants));
+        let before = names(&self.wants);
+        let now = names(&wants);
         let gone: Vec<&str> = before.difference(&now).copied().collect();
         if !gone.is_empty() {
             let gone = acme::one_line(&gone.join(", "));

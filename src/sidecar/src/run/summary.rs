@@ -126,7 +126,8 @@ fn last(all: &[(&Want, &Standing)], addresses: &Addresses<'_>) -> String {
         format!("https://{}{port}/", main(want))
     };
     let urls: Vec<String> = served.iter().take(MAX_SHOWN).map(|(want, _, _)| url(want)).collect();
-    let (urls, more) = (urls.join(", "), served.len().saturating_sub(MAX_SHOWN));
+    let urls = urls.join(", ");
+    let more = served.len().saturating_sub(MAX_SHOWN);
     let urls = if more > 0 { format!("{urls} and {more} more") } else { urls };
     let until = served.iter().map(|(_, until, _)| *until).min().map(day).unwrap_or_default();
     let what = match (all.len(), served.len()) {

@@ -64,6 +64,11 @@ fn is_background(call: &Callout) -> bool {
     call.path.starts_with(path::WANTS) || call.path == path::LEASE || is_of_renewals
 }
 
+/// True if a call and its answer are no sign of work: every Envoy also reads the state once a minute.
+fn is_routine(call: &Callout) -> bool {
+    is_background(call) || call.path.starts_with(path::STATE)
+}
+
 /// True if nobody waits for the end of an unanswered call. A wait for wants is followed by another only then.
 fn is_slept_through(call: &Callout) -> bool {
     is_background(call) && !call.path.starts_with(path::WANTS)
@@ -97,7 +102,9 @@ impl Simulation {
             self.challenges.insert((text("host"), text("token")));
         }
         if !is_background(call) {
-            self.is_active(false);
+            if !is_routine(call) {
+                self.is_active(false);
+            }
             if self.goes_off()? {
                 // Whoever died had not sent it yet; to whoever lives no answer comes in time.
                 let (token, answer, is_background) = (call.token, gone(504), false);
@@ -214,7 +221,7 @@ impl Simulation {
                     Fault::None | Fault::Instead(_) => {}
                 }
                 let latency = if is_to_ca { self.dice.between(1, 20) } else { self.dice.between(0, 2) };
-                let (token, is_background) = (call.token, is_background(&call));
+                let (token, is_background) = (call.token, is_routine(&call));
                 self.deliver(self.time.now() + latency, Delivery::Answer { vm, token, answer, is_background });
                 Ok(())
             }

@@ -62,7 +62,8 @@ fn parts(pair: &Pair) -> [Part; 5] {
 /// # Errors
 /// When something that isn't ours is in the way, or the system refuses. What was there is as it was then.
 pub(super) fn put(root: &Directory, name: &str, pair: &Pair) -> Result<bool, FolderError> {
-    let (name, parts) = (OsStr::new(name), parts(pair));
+    let name = OsStr::new(name);
+    let parts = parts(pair);
     match root.look(name)? {
         Some(found) if found.is_dir() => renew(&root.directory(name)?, pair, &parts),
         Some(_) => Err(FolderError::InTheWay { path: root.path_of(name), expected: "a directory" }),
@@ -104,7 +105,7 @@ fn remove_unfinished(root: &Directory, name: &OsStr, parts: &[Part]) -> Result<(
 fn renew(directory: &Directory, pair: &Pair, parts: &[Part]) -> Result<bool, FolderError> {
     let before = current(directory)?;
     let missing = missing_links(directory, parts)?;
-    let (wanted, is_there) = place_for(directory, pair, parts)?;
+    let (wanted, is_there) = find_or_name(directory, pair, parts)?;
     if is_there && missing.is_empty() && before.as_ref() == Some(&wanted) {
         return Ok(false);
     }
@@ -157,7 +158,7 @@ fn foreign_link(directory: &Directory, name: &str) -> FolderError {
 }
 
 /// The name for this pair, and true if the pair is there already. Copies that somebody has altered are skipped.
-fn place_for(directory: &Directory, pair: &Pair, parts: &[Part]) -> Result<(OsString, bool), FolderError> {
+fn find_or_name(directory: &Directory, pair: &Pair, parts: &[Part]) -> Result<(OsString, bool), FolderError> {
     let names = (0..MAX_DAMAGED).map(|damaged| match damaged {
         0 => format!("{PAIR}{}", pair.version),
         _ => format!("{PAIR}{}-{damaged}", pair.version),

@@ -59,7 +59,8 @@ impl Report {
     /// When nobody can be told any more.
     pub fn write_text(&self, before: &Self, mut out: impl Write, mut errors: impl Write) -> io::Result<()> {
         for Exported { directory, resolver, names, not_after } in &self.written {
-            let (directory, names) = (directory.display(), names.join(", "));
+            let directory = directory.display();
+            let names = names.join(", ");
             let end = day(*not_after);
             writeln!(out, "{directory}: written ({resolver}: {names}; valid until {end})")?;
         }

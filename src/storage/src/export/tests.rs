@@ -17,13 +17,13 @@ use base::clock::Clock;
 use pki::{Name, Pair, chain};
 
 /// A storage in use, and a directory.
-struct Desk {
+struct Fixture {
     home: TempDir,
     store: FileStore,
     fence: Fence,
 }
 
-impl Desk {
+impl Fixture {
     async fn new() -> Self {
         let home = tempfile::tempdir().unwrap();
         let store = FileStore::open(&storages(&home), LeaseBounds::default(), Clock::system()).unwrap();
@@ -33,11 +33,11 @@ impl Desk {
     }
 
     async fn with(certificates: &[&Certificate]) -> Self {
-        let desk = Self::new().await;
+        let fixture = Self::new().await;
         for certificate in certificates {
-            desk.put(certificate).await;
+            fixture.put(certificate).await;
         }
-        desk
+        fixture
     }
 
     async fn put(&self, certificate: &Certificate) {
@@ -114,12 +114,12 @@ fn mode(path: &Path) -> u32 {
 #[tokio::test]
 async fn a_pair_is_written_as_certbot_and_haproxy_have_it_and_its_key_is_private() {
     let certificate = certificate("le", &["a.example", "b.example"]);
-    let desk = Desk::with(&[&certificate]).await;
-    let report = desk.run();
+    let fixture = Fixture::with(&[&certificate]).await;
+    let report = fixture.run();
     assert_eq!((directories(&report.written), &report.problems), (vec!["a.example".to_owned()], &vec![]));
     assert_eq!(report.written[0].names, ["a.example", "b.example"]);
 
-    let read = |name: &str| fs::read_to_string(desk.at("a.example").join(name)).unwrap();
+    let read = |name: &str| fs::read_to_string(fixture.at("a.example").join(name)).unwrap();
     let pair = &certificate.pair;
     assert_eq!(format!("{}{}", read("cert.pem"), read("chain.pem")), pair.chain_pem);
     assert_eq!(read("cert.pem").matches("BEGIN CERTIFICATE").count(), 1);
@@ -135,27 +135,28 @@ async fn a_pair_is_written_as_certbot_and_haproxy_have_it_and_its_key_is_private
         ("privkey.pem", 0o600),
         ("combined.pem", 0o600),
     ] {
-        assert_eq!(mode(&desk.at("a.example").join(name)), expected, "{name}");
+        assert_eq!(mode(&fixture.at("a.example").join(name)), expected, "{name}");
     }
-    assert_eq!(mode(&desk.at("")), 0o700);
+    assert_eq!(mode(&fixture.at("")), 0o700);
 }
 
 #[tokio::test]
 async fn a_second_run_touches_nothing() {
-    let desk = Desk::with(&[&certificate("le", &["a.example"]), &certificate("le", &["*.a.example"])]).await;
-    assert_eq!(directories(&desk.run().written), ["_.a.example", "a.example"]);
-    let before = desk.state();
-    let report = desk.run();
+    let fixture = Fixture::with(&[&certificate("le", &["a.example"]), &certificate("le", &["*.a.example"])]).await;
+    assert_eq!(directories(&fixture.run().written), ["_.a.example", "a.example"]);
+    let before = fixture.state();
+    let report = fixture.run();
     assert_eq!((report.written.len(), report.unchanged.len(), report.problems.len()), (0, 2, 0));
-    assert_eq!(desk.state(), before);
+    assert_eq!(fixture.state(), before);
 }
 
 #[tokio::test]
 async fn who_reads_during_renewals_never_sees_a_certificate_with_another_key() {
-    let desk = Desk::with(&[&certificate("le", &["a.example"])]).await;
-    let mut export = desk.export();
+    let fixture = Fixture::with(&[&certificate("le", &["a.example"])]).await;
+    let mut export = fixture.export();
     export.run().unwrap();
-    let (over, directory) = (Arc::new(AtomicBool::new(false)), desk.at("a.example"));
+    let over = Arc::new(AtomicBool::new(false));
+    let directory = fixture.at("a.example");
     let reader = std::thread::spawn({
         let over = over.clone();
         move || {
@@ -174,12 +175,12 @@ async fn who_reads_during_renewals_never_sees_a_certificate_with_another_key() {
         }
     });
     for _ in 0..30 {
-        desk.put(&certificate("le", &["a.example"])).await;
+        fixture.put(&certificate("le", &["a.example"])).await;
         assert_eq!(export.run().unwrap().written.len(), 1);
     }
     over.store(true, Ordering::Relaxed);
     assert!(reader.join().unwrap() > 2);
-    let entries = fs::read_dir(desk.at("a.example")).unwrap().map(|entry| entry.unwrap().file_name());
+    let entries = fs::read_dir(fixture.at("a.example")).unwrap().map(|entry| entry.unwrap().file_name());
     let pairs = entries.filter(|name| name.to_str().unwrap().starts_with(".pair-")).count();
     assert_eq!(pairs, 2, "the current one, and the one before for who reads it");
 }
@@ -188,57 +189,57 @@ async fn who_reads_during_renewals_never_sees_a_certificate_with_another_key() {
 async fn what_is_not_ours_is_never_touched_and_holds_up_nothing_else() {
     let names = ["file.example", "link.example", "certbot.example", "current.example", "good.example"];
     let certificates = names.map(|name| certificate("le", &[name]));
-    let desk = Desk::with(&certificates.each_ref()).await;
-    fs::create_dir_all(desk.at("certbot.example")).unwrap();
-    fs::create_dir_all(desk.at("current.example/.current")).unwrap();
-    fs::create_dir_all(desk.at("elsewhere")).unwrap();
-    fs::write(desk.at("file.example"), "mine").unwrap();
-    fs::write(desk.at("certbot.example/cert.pem"), "mine").unwrap();
-    symlink(desk.at("elsewhere"), desk.at("link.example")).unwrap();
-    let before = desk.state();
+    let fixture = Fixture::with(&certificates.each_ref()).await;
+    fs::create_dir_all(fixture.at("certbot.example")).unwrap();
+    fs::create_dir_all(fixture.at("current.example/.current")).unwrap();
+    fs::create_dir_all(fixture.at("elsewhere")).unwrap();
+    fs::write(fixture.at("file.example"), "mine").unwrap();
+    fs::write(fixture.at("certbot.example/cert.pem"), "mine").unwrap();
+    symlink(fixture.at("elsewhere"), fixture.at("link.example")).unwrap();
+    let before = fixture.state();
 
-    let report = desk.run();
+    let report = fixture.run();
     assert_eq!(directories(&report.written), ["good.example"]);
     assert_eq!(report.problems.len(), 4);
     for path in ["file.example", "link.example", "certbot.example/cert.pem", "current.example/.current"] {
-        let told = format!("{} is in the way", desk.at(path).display());
+        let told = format!("{} is in the way", fixture.at(path).display());
         assert!(report.problems.iter().any(|problem| problem.starts_with(&told)), "{told}: {:?}", report.problems);
     }
-    let mut after = desk.state();
-    after.retain(|(path, ..)| !path.starts_with(desk.at("good.example")));
+    let mut after = fixture.state();
+    after.retain(|(path, ..)| !path.starts_with(fixture.at("good.example")));
     assert_eq!(after, before);
 }
 
 #[tokio::test]
 async fn what_a_crash_or_somebodys_hand_left_is_mended() {
     let wanted = certificate("le", &["a.example"]);
-    let desk = Desk::with(&[&wanted]).await;
-    fs::create_dir_all(desk.at(".envoy-autocert.new/junk")).unwrap();
-    desk.run();
-    assert!(!desk.at(".envoy-autocert.new").exists());
+    let fixture = Fixture::with(&[&wanted]).await;
+    fs::create_dir_all(fixture.at(".envoy-autocert.new/junk")).unwrap();
+    fixture.run();
+    assert!(!fixture.at(".envoy-autocert.new").exists());
 
-    fs::create_dir(desk.at("a.example/.new-pair")).unwrap();
-    fs::write(desk.at("a.example/.new-pair/cert.pem"), "half").unwrap();
-    symlink("nowhere", desk.at("a.example/.new-link")).unwrap();
-    fs::remove_file(desk.at("a.example/chain.pem")).unwrap();
-    fs::write(desk.at("a.example/privkey.pem"), "edited").unwrap();
-    assert_eq!(desk.run().written.len(), 1);
-    let read = |name: &str| fs::read_to_string(desk.at("a.example").join(name)).unwrap();
+    fs::create_dir(fixture.at("a.example/.new-pair")).unwrap();
+    fs::write(fixture.at("a.example/.new-pair/cert.pem"), "half").unwrap();
+    symlink("nowhere", fixture.at("a.example/.new-link")).unwrap();
+    fs::remove_file(fixture.at("a.example/chain.pem")).unwrap();
+    fs::write(fixture.at("a.example/privkey.pem"), "edited").unwrap();
+    assert_eq!(fixture.run().written.len(), 1);
+    let read = |name: &str| fs::read_to_string(fixture.at("a.example").join(name)).unwrap();
     assert_eq!(read("privkey.pem"), wanted.pair.key_pem);
     assert!(read("chain.pem").starts_with("-----BEGIN CERTIFICATE"));
-    assert_eq!(desk.run().unchanged.len(), 1);
+    assert_eq!(fixture.run().unchanged.len(), 1);
 }
 
 #[tokio::test]
 async fn no_name_leads_out_of_the_directory() {
     let hostile = ["../../out-of-it", "/tmp/out-of-it", "..", "a/b", ".current", "\u{1b}[2J"];
     let certificates = hostile.map(|name| certificate("le", &[name]));
-    let desk = Desk::with(&certificates.each_ref()).await;
-    let report = desk.run();
+    let fixture = Fixture::with(&certificates.each_ref()).await;
+    let report = fixture.run();
     assert_eq!((report.written.len(), report.problems.len()), (0, hostile.len()));
     assert!(report.problems.iter().all(|problem| !problem.contains('\u{1b}')));
-    assert_eq!(desk.state(), []);
-    assert!(!desk.home.path().join("out-of-it").exists());
+    assert_eq!(fixture.state(), []);
+    assert!(!fixture.home.path().join("out-of-it").exists());
 }
 
 #[tokio::test]
@@ -246,7 +247,7 @@ async fn certificates_with_one_main_name_have_directories_that_stay_theirs() {
     let small = certificate("le", &["a.example"]);
     let large = certificate("le", &["a.example", "b.example"]);
     let other = certificate("zero", &["a.example"]);
-    let desk = Desk::with(&[&small, &large, &other]).await;
+    let fixture = Fixture::with(&[&small, &large, &other]).await;
     let names = |report: &Report| -> Vec<(String, String, usize)> {
         let all = report.written.iter().chain(&report.unchanged);
         let named = |exported: &Exported| {
@@ -256,18 +257,18 @@ async fn certificates_with_one_main_name_have_directories_that_stay_theirs() {
         names.sort();
         names
     };
-    let before = names(&desk.run());
+    let before = names(&fixture.run());
     assert_eq!(before[0], ("a.example".into(), "le".into(), 2));
     assert!(before.iter().skip(1).all(|(name, ..)| name.starts_with("a.example+") && name.len() == 18));
-    desk.put(&certificate("le", &["a.example"])).await;
-    let report = desk.run();
+    fixture.put(&certificate("le", &["a.example"])).await;
+    let report = fixture.run();
     assert_eq!((report.written.len(), names(&report)), (1, before));
     assert_eq!(report.left, Vec::<PathBuf>::new());
 }
 
 #[tokio::test]
 async fn a_selection_is_by_resolver_and_by_name() {
-    let desk = Desk::with(&[
+    let fixture = Fixture::with(&[
         &certificate("le", &["a.example"]),
         &certificate("le", &["b.example", "c.example"]),
         &certificate("zero", &["*.a.example"]),
@@ -275,7 +276,8 @@ async fn a_selection_is_by_resolver_and_by_name() {
     .await;
     let run = |resolver: Option<&str>, domains: &[&str]| {
         let domains = domains.iter().map(|name| Name::parse(name).unwrap()).collect();
-        let report = desk.export_selected(Selection { resolver: resolver.map(str::to_owned), domains }).run().unwrap();
+        let report =
+            fixture.export_selected(Selection { resolver: resolver.map(str::to_owned), domains }).run().unwrap();
         let mut all = directories(&[report.written, report.unchanged].concat());
         all.sort();
         (all.join(" "), report.problems.join(" "), report.left.len())
@@ -288,16 +290,17 @@ async fn a_selection_is_by_resolver_and_by_name() {
 
 #[tokio::test]
 async fn a_certificate_that_is_no_longer_stored_is_left_and_told() {
-    let desk = Desk::with(&[&certificate("le", &["a.example"])]).await;
-    desk.run();
-    let emptied = desk.home.path().join("empty.json");
+    let fixture = Fixture::with(&[&certificate("le", &["a.example"])]).await;
+    fixture.run();
+    let emptied = fixture.home.path().join("empty.json");
     fs::write(&emptied, "").unwrap();
-    let mut export = Export::new(Storages::from(emptied.as_path()), Selection::default(), desk.at(""));
-    let before = desk.state();
+    let mut export = Export::new(Storages::from(emptied.as_path()), Selection::default(), fixture.at(""));
+    let before = fixture.state();
     let report = export.run().unwrap();
-    assert_eq!((report.left.clone(), report.unchanged.len()), (vec![desk.at("a.example")], 0));
-    assert_eq!(desk.state(), before);
-    let (mut out, mut errors) = (Vec::new(), Vec::new());
+    assert_eq!((report.left.clone(), report.unchanged.len()), (vec![fixture.at("a.example")], 0));
+    assert_eq!(fixture.state(), before);
+    let mut out = Vec::new();
+    let mut errors = Vec::new();
     report.write_text(&Report::default(), &mut out, &mut errors).unwrap();
     assert!(String::from_utf8(out).unwrap().contains("a.example: left as it is"));
     let mut again = Vec::new();
@@ -307,9 +310,10 @@ async fn a_certificate_that_is_no_longer_stored_is_left_and_told() {
 
 #[tokio::test]
 async fn a_report_tells_nothing_of_a_key() {
-    let desk = Desk::with(&[&certificate("le", &["a.example"])]).await;
-    let report = desk.run();
-    let (mut json, mut text) = (Vec::new(), Vec::new());
+    let fixture = Fixture::with(&[&certificate("le", &["a.example"])]).await;
+    let report = fixture.run();
+    let mut json = Vec::new();
+    let mut text = Vec::new();
     report.write_json(&mut json).unwrap();
     report.write_text(&Report::default(), &mut text, &mut Vec::new()).unwrap();
     let parsed: serde_json::Value = serde_json::from_slice(&json).unwrap();
@@ -322,14 +326,14 @@ async fn a_report_tells_nothing_of_a_key() {
 
 #[tokio::test]
 async fn of_several_storages_each_resolvers_own_one_counts() {
-    let desk = Desk::with(&[&certificate("le", &["a.example"]), &certificate("zero", &["z.example"])]).await;
-    let own = desk.home.path().join("le.json");
-    let both = Storages { default: desk.home.path().join("acme.json"), own: [("le".into(), own)].into() };
-    let mut export = Export::new(both.clone(), Selection::default(), desk.at(""));
+    let fixture = Fixture::with(&[&certificate("le", &["a.example"]), &certificate("zero", &["z.example"])]).await;
+    let own = fixture.home.path().join("le.json");
+    let both = Storages { default: fixture.home.path().join("acme.json"), own: [("le".into(), own)].into() };
+    let mut export = Export::new(both.clone(), Selection::default(), fixture.at(""));
     assert_eq!(directories(&export.run().unwrap().written), ["a.example", "z.example"]);
 
-    desk.store.close().await.unwrap();
-    drop(desk.store);
+    fixture.store.close().await.unwrap();
+    drop(fixture.store);
     let store = FileStore::open(&both, LeaseBounds::default(), Clock::system()).unwrap();
     let fence = Fence(store.claim(Claim { holder: "a".into(), epoch: 2, ttl: Duration::ZERO }).await.unwrap().fence);
     let renewed = certificate("le", &["a.example"]);
@@ -337,19 +341,19 @@ async fn of_several_storages_each_resolvers_own_one_counts() {
     let expected = Revision::of(store.certificate(&key).await.unwrap().as_ref());
     store.commit(fence, vec![Change::Certificate { expected, certificate: renewed.clone() }]).await.unwrap();
     assert_eq!(directories(&export.run().unwrap().written), ["a.example"]);
-    let written = fs::read_to_string(desk.home.path().join("out/a.example/fullchain.pem")).unwrap();
+    let written = fs::read_to_string(fixture.home.path().join("out/a.example/fullchain.pem")).unwrap();
     assert_eq!(written, renewed.pair.chain_pem);
 }
 
 /// L1: a user who may only read a directory may lock it, too.
 #[tokio::test]
 async fn whoever_can_only_read_the_directory_holds_up_nothing() {
-    let desk = Desk::with(&[&certificate("le", &["a.example"])]).await;
-    fs::create_dir(desk.at("")).unwrap();
-    let strangers = fs::File::open(desk.at("")).unwrap();
+    let fixture = Fixture::with(&[&certificate("le", &["a.example"])]).await;
+    fs::create_dir(fixture.at("")).unwrap();
+    let strangers = fs::File::open(fixture.at("")).unwrap();
     strangers.lock().unwrap();
-    assert_eq!(directories(&desk.run().written), ["a.example"]);
-    assert_eq!(mode(&desk.at(LOCK)), 0o600);
+    assert_eq!(directories(&fixture.run().written), ["a.example"]);
+    assert_eq!(mode(&fixture.at(LOCK)), 0o600);
 }
 
 #[test]

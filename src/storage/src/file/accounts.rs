@@ -39,12 +39,12 @@ impl NoKey {
 /// A resolver's accounts.
 #[derive(Clone, Default)]
 pub(super) struct Accounts {
-    in_use: Option<Kept>,
-    aside: Vec<Kept>,
+    in_use: Option<Unreadable>,
+    aside: Vec<Unreadable>,
 }
 
 #[derive(Clone)]
-struct Kept {
+struct Unreadable {
     revision: Revision,
     /// The CA's directory URL; `None` for an account that another tool made.
     ca_server: Option<String>,
@@ -60,7 +60,7 @@ impl Accounts {
         eab_kid: Option<String>,
         previous: Vec<PreviousAccount>,
     ) -> Self {
-        let kept = |ca_server, eab_kid, entry| Kept { revision: Revision(1), ca_server, eab_kid, entry };
+        let kept = |ca_server, eab_kid, entry| Unreadable { revision: Revision(1), ca_server, eab_kid, entry };
         let aside = previous.into_iter().map(|account| kept(account.ca_server, account.eab_kid, account.account));
         Self { in_use: in_use.map(|entry| kept(ca_server, eab_kid, entry)), aside: aside.collect() }
     }
@@ -68,13 +68,13 @@ impl Accounts {
     /// The account at this CA, bound to this external account or, without one, any. Only accounts with a usable key
     /// count.
     pub(super) fn find(&self, ca: &CaOrigin, eab_kid: Option<&str>) -> Option<Versioned<Account>> {
-        let fits = |kept: &&Kept| kept.is_at(ca) && (eab_kid.is_none() || kept.eab_kid.as_deref() == eab_kid);
-        self.in_use.iter().chain(&self.aside).filter(fits).find_map(Kept::account)
+        let fits = |kept: &&Unreadable| kept.is_at(ca) && (eab_kid.is_none() || kept.eab_kid.as_deref() == eab_kid);
+        self.in_use.iter().chain(&self.aside).filter(fits).find_map(Unreadable::account)
     }
 
     /// The stored version of this account.
     pub(super) fn find_same(&self, account: &Account) -> Option<Versioned<Account>> {
-        self.in_use.iter().chain(&self.aside).filter(|kept| kept.is_same(account)).find_map(Kept::account)
+        self.in_use.iter().chain(&self.aside).filter(|kept| kept.is_same(account)).find_map(Unreadable::account)
     }
 
     /// True if this account is the one in use.
@@ -84,7 +84,7 @@ impl Accounts {
 
     /// Stores an account and makes it the one in use.
     pub(super) fn put(&mut self, resolver: &str, revision: Revision, account: Account) {
-        let is_same = |kept: &Kept| kept.is_same(&account);
+        let is_same = |kept: &Unreadable| kept.is_same(&account);
         let old = self.in_use.take();
         let before = old.as_ref().filter(|old| is_same(old)).or_else(|| self.aside.iter().find(|kept| is_same(kept)));
         let entry = entry_of(&account, before.map(|kept| &kept.entry));
@@ -94,7 +94,8 @@ impl Accounts {
             tracing::info!(resolver, ca_server = account.ca_server, reason, "the previous account is set aside");
             self.aside.push(old);
         }
-        self.in_use = Some(Kept { revision, ca_server: Some(account.ca_server), eab_kid: account.eab_kid, entry });
+        self.in_use =
+            Some(Unreadable { revision, ca_server: Some(account.ca_server), eab_kid: account.eab_kid, entry });
     }
 
     /// The fault of the account in use, for a person.
@@ -119,7 +120,7 @@ impl Accounts {
     }
 
     pub(super) fn previous(&self) -> Vec<PreviousAccount> {
-        let previous = |kept: &Kept| PreviousAccount {
+        let previous = |kept: &Unreadable| PreviousAccount {
             ca_server: kept.ca_server.clone(),
             eab_kid: kept.eab_kid.clone(),
             account: kept.entry.clone(),
@@ -128,7 +129,7 @@ impl Accounts {
     }
 }
 
-impl Kept {
+impl Unreadable {
     /// True for two accounts of one resolver at one CA, bound to the same external account or to none.
     fn is_same(&self, account: &Account) -> bool {
         let is_there = CaOrigin::of(&account.ca_server).is_some_and(|ca| self.is_at(&ca));
@@ -167,7 +168,8 @@ impl Kept {
             status: registration.body.status.clone(),
             contact: registration.body.contact.clone(),
         });
-        let (email, eab_kid) = (entry.email.clone(), self.eab_kid.clone());
+        let email = entry.email.clone();
+        let eab_kid = self.eab_kid.clone();
         let account = Account { ca_server: ca_server?, key, email, registration, eab_kid };
         Some(Versioned { revision: self.revision, value: account })
     }

@@ -249,7 +249,7 @@ mod tests {
         }
     }
 
-    struct Desk {
+    struct Fixture {
         committer: Arc<Committer>,
         changes: Arc<AtomicU64>,
         full: Arc<AtomicBool>,
@@ -257,9 +257,11 @@ mod tests {
         gate: Option<mpsc::Sender<()>>,
     }
 
-    impl Desk {
+    impl Fixture {
         fn new() -> Self {
-            let (changes, full, writes) = (Arc::default(), Arc::default(), Arc::default());
+            let changes = Arc::default();
+            let full = Arc::default();
+            let writes = Arc::default();
             let (gate, receiver) = mpsc::channel();
             let disk = FakeDisk {
                 changes: Arc::clone(&changes),
@@ -296,64 +298,64 @@ mod tests {
 
     #[tokio::test]
     async fn changes_that_come_during_a_write_share_the_next_one() {
-        let mut desk = Desk::new();
-        let waiting: Vec<_> = (0..500).map(|_| desk.change()).collect();
-        desk.until_asked(500).await;
-        desk.gate = None;
+        let mut fixture = Fixture::new();
+        let waiting: Vec<_> = (0..500).map(|_| fixture.change()).collect();
+        fixture.until_asked(500).await;
+        fixture.gate = None;
         for waiter in waiting {
             assert_eq!(waiter.await.unwrap(), Ok(()));
         }
-        assert!(desk.writes() <= 2, "{} writes", desk.writes());
+        assert!(fixture.writes() <= 2, "{} writes", fixture.writes());
     }
 
     #[tokio::test]
     async fn what_is_durable_already_is_not_written_again() {
-        let desk = Desk::open();
-        desk.change().await.unwrap().unwrap();
-        assert_eq!(desk.committer.durable(1).await, Ok(()));
-        assert_eq!(desk.writes(), 1);
+        let fixture = Fixture::open();
+        fixture.change().await.unwrap().unwrap();
+        assert_eq!(fixture.committer.durable(1).await, Ok(()));
+        assert_eq!(fixture.writes(), 1);
     }
 
     #[tokio::test]
     async fn a_full_disk_is_told_and_ends_when_there_is_room_without_anybody_asking() {
-        let desk = Desk::open();
-        desk.full.store(true, Ordering::SeqCst);
-        assert!(desk.change().await.unwrap().is_err());
-        let status = desk.committer.status();
+        let fixture = Fixture::open();
+        fixture.full.store(true, Ordering::SeqCst);
+        assert!(fixture.change().await.unwrap().is_err());
+        let status = fixture.committer.status();
         assert_eq!((status.saves, status.failures, status.error.is_some()), (0, 1, true));
 
-        desk.full.store(false, Ordering::SeqCst);
-        let mut outcome = desk.committer.outcome.clone();
+        fixture.full.store(false, Ordering::SeqCst);
+        let mut outcome = fixture.committer.outcome.clone();
         outcome.wait_for(|outcome| outcome.saved == 1).await.unwrap();
-        let status = desk.committer.status();
+        let status = fixture.committer.status();
         assert_eq!((status.saves, status.failures, status.error), (1, 1, None));
     }
 
     #[tokio::test]
     async fn who_asks_while_the_disk_is_full_gets_a_try_at_once() {
-        let desk = Desk::open();
-        desk.full.store(true, Ordering::SeqCst);
-        assert!(desk.change().await.unwrap().is_err());
-        assert!(desk.change().await.unwrap().is_err());
-        desk.full.store(false, Ordering::SeqCst);
-        assert_eq!(desk.committer.durable(2).await, Ok(()));
-        assert_eq!(desk.writes(), 3);
+        let fixture = Fixture::open();
+        fixture.full.store(true, Ordering::SeqCst);
+        assert!(fixture.change().await.unwrap().is_err());
+        assert!(fixture.change().await.unwrap().is_err());
+        fixture.full.store(false, Ordering::SeqCst);
+        assert_eq!(fixture.committer.durable(2).await, Ok(()));
+        assert_eq!(fixture.writes(), 3);
     }
 
     #[tokio::test]
     async fn closing_writes_what_is_left() {
-        let desk = Desk::open();
-        desk.changes.store(1, Ordering::SeqCst);
-        desk.committer.close().await;
-        assert_eq!((desk.committer.outcome.borrow().saved, desk.writes()), (1, 1));
-        assert!(desk.committer.durable(2).await.is_err());
+        let fixture = Fixture::open();
+        fixture.changes.store(1, Ordering::SeqCst);
+        fixture.committer.close().await;
+        assert_eq!((fixture.committer.outcome.borrow().saved, fixture.writes()), (1, 1));
+        assert!(fixture.committer.durable(2).await.is_err());
     }
 
     #[tokio::test]
     async fn closing_writes_nothing_when_nothing_is_left() {
-        let desk = Desk::open();
-        desk.change().await.unwrap().unwrap();
-        desk.committer.close().await;
-        assert_eq!(desk.writes(), 1);
+        let fixture = Fixture::open();
+        fixture.change().await.unwrap().unwrap();
+        fixture.committer.close().await;
+        assert_eq!(fixture.writes(), 1);
     }
 }

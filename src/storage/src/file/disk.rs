@@ -11,8 +11,8 @@ use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::before::{Before, LOCK, Note, Noted};
-use super::document::Book;
+use super::document::Records;
+use super::history::{History, LOCK, Note, Noted};
 use super::open_error::OpenError;
 use base::clock::Clock;
 use base::files::atomic_file::{replace_locked, sibling};
@@ -65,16 +65,17 @@ impl Disk {
         if let Some(metadata) = directory.look_at_file(&name)? {
             judge(&directory, &name, &metadata)?;
         }
-        let before = Before::find(&directory, &name);
+        let history = History::find(&directory, &name);
         let lock = directory.lock(&sibling("", &name, LOCK)).map_err(|error| match error {
             FileError::Locked(_) => OpenError::Locked(path.clone()),
             other => other.into(),
         })?;
-        before.begin(&lock);
+        history.begin(&lock);
         let content = content(&directory, &name)?;
         let known = content.as_ref().map(|content| Stamp::of(&content.metadata));
-        let (temporary, noted) = (sibling(".", &name, ".new"), Noted::of(&before));
-        let found = Found { path: path.clone(), text: content.map(|content| content.bytes), before };
+        let temporary = sibling(".", &name, ".new");
+        let noted = Noted::of(&history);
+        let found = Found { path: path.clone(), text: content.map(|content| content.bytes), history };
         Ok((Self { directory, name, path, temporary, clock, known, lock, noted }, found))
     }
 
@@ -103,7 +104,8 @@ impl Disk {
         }
         let aside = sibling("", &self.name, &format!(".changed-{}", self.clock.now_seconds()));
         self.directory.rename(&self.name, &aside)?;
-        let (path, aside) = (self.path.display(), self.directory.path_of(&aside));
+        let path = self.path.display();
+        let aside = self.directory.path_of(&aside);
         tracing::warn!(%path, aside = %aside.display(), "the storage file was changed by something else while in use; \
             that version is set aside, and ours is written. Stop the sidecar before you edit the file");
         Ok(())
@@ -117,7 +119,7 @@ pub(super) struct Found {
     /// The content; `None` when there is no file.
     pub(super) text: Option<Vec<u8>>,
     /// The history, from the files next to it.
-    pub(super) before: Before,
+    pub(super) history: History,
 }
 
 impl Found {
@@ -125,11 +127,11 @@ impl Found {
     ///
     /// # Errors
     /// When it is no storage, or one that has lost what was in it.
-    pub(super) fn book(&self) -> Result<Book, OpenError> {
-        let read = Book::read(self.text.as_deref().unwrap_or_default());
-        let book = read.map_err(|damage| OpenError::Damaged { path: self.path.clone(), damage })?;
-        self.before.judge(&self.path, self.text.as_deref(), book.document())?;
-        Ok(book)
+    pub(super) fn records(&self) -> Result<Records, OpenError> {
+        let read = Records::read(self.text.as_deref().unwrap_or_default());
+        let records = read.map_err(|damage| OpenError::Damaged { path: self.path.clone(), damage })?;
+        self.history.judge(&self.path, self.text.as_deref(), records.document())?;
+        Ok(records)
     }
 }
 
@@ -149,13 +151,13 @@ fn looked(
 ) -> Result<Found, OpenError> {
     let (directory, name) = match Directory::of(path) {
         Err(error) if error.is_absent() => {
-            return Ok(Found { path: path.to_owned(), text: None, before: Before::default() });
+            return Ok(Found { path: path.to_owned(), text: None, history: History::default() });
         }
         found => found?,
     };
-    let before = Before::find(&directory, &name);
+    let history = History::find(&directory, &name);
     let text = content(&directory, &name)?.map(|content| content.bytes);
-    Ok(Found { path: directory.path_of(&name), text, before })
+    Ok(Found { path: directory.path_of(&name), text, history })
 }
 
 /// The stamp of the file; `None` when it is not there, or can't be examined.

@@ -10,9 +10,9 @@ use engine::ledger::Ledger;
 use serde_json::{Map, Value};
 
 use super::accounts::Accounts;
+use super::certificate_entry::{CertificateEntry, Stored};
 use super::ledgers::Ledgers;
 use super::schema::{self, Damage};
-use super::slot::{Slot, Stored};
 use super::{import, ledgers, progress};
 use crate::Account;
 use crate::record::{CaOrigin, Certificate, Progress};
@@ -39,21 +39,21 @@ impl Document {
 #[derive(Clone, Default)]
 pub(super) struct Resolver {
     pub(super) accounts: Accounts,
-    pub(super) certificates: Vec<Slot>,
+    pub(super) certificates: Vec<CertificateEntry>,
     pub(super) progress: BTreeMap<Arc<CertificateId>, Arc<Versioned<Progress>>>,
     pub(super) ledgers: Ledgers,
     /// Members that other tools wrote.
     pub(super) extra: Map<String, Value>,
     /// Members of our own field that another version of this program wrote.
-    pub(super) extra_of_ours: Map<String, Value>,
+    pub(super) own_extra: Map<String, Value>,
 }
 
 impl Resolver {
     /// Drops records of certificates that have been removed or replaced.
     fn forget_what_is_gone(&mut self) {
         let mut serials = HashMap::new();
-        for slot in &self.certificates {
-            let Slot::Certificate(stored) = slot else { continue };
+        for entry in &self.certificates {
+            let CertificateEntry::Certificate(stored) = entry else { continue };
             let facts = &stored.versioned.value.facts;
             serials.insert(facts.id(), &facts.serial);
         }
@@ -74,45 +74,49 @@ impl Resolver {
     }
 
     fn is_empty(&self) -> bool {
-        let extra = self.extra.is_empty() && self.extra_of_ours.is_empty() && self.ledgers.is_empty();
+        let extra = self.extra.is_empty() && self.own_extra.is_empty() && self.ledgers.is_empty();
         extra && self.accounts.is_empty() && self.certificates.is_empty() && self.progress.is_empty()
     }
 }
 
 /// A document with its index, and a count of changes.
-pub(super) struct Book {
+pub(super) struct Records {
     document: Document,
     /// Index of a certificate in its resolver's list.
-    places: HashMap<CertificateId, usize>,
+    index: HashMap<CertificateId, usize>,
     /// Number of changes; a record's revision is the number of its last change.
     count: u64,
 }
 
-impl Book {
+impl Records {
     /// Reads a file, and logs the certificates that can't be served.
     pub(super) fn read(text: &[u8]) -> Result<Self, Damage> {
-        let mut book = Self { document: Document::default(), places: HashMap::new(), count: 1 };
+        let mut records = Self { document: Document::default(), index: HashMap::new(), count: 1 };
         for (name, read) in schema::read(text)? {
             let mut resolver = Resolver {
-                progress: progress::read(&name, read.ours.progress)?,
-                ledgers: ledgers::read(&name, read.ours.ledgers)?,
+                progress: progress::read(&name, read.own_field.progress)?,
+                ledgers: ledgers::read(&name, read.own_field.ledgers)?,
                 extra: read.extra,
-                extra_of_ours: read.ours.extra,
+                own_extra: read.own_field.extra,
                 ..Resolver::default()
             };
-            resolver.accounts =
-                Accounts::read(read.account, read.ours.ca_server, read.ours.eab_kid, read.ours.previous_accounts);
-            let slots = import::certificates(&name, read.certificates);
-            for (place, slot) in slots.iter().enumerate() {
-                let Slot::Certificate(stored) = slot else { continue };
-                book.places.insert(stored.versioned.value.facts.id(), place);
+            resolver.accounts = Accounts::read(
+                read.account,
+                read.own_field.ca_server,
+                read.own_field.eab_kid,
+                read.own_field.previous_accounts,
+            );
+            let entries = import::certificates(&name, read.certificates);
+            for (position, entry) in entries.iter().enumerate() {
+                let CertificateEntry::Certificate(stored) = entry else { continue };
+                records.index.insert(stored.versioned.value.facts.id(), position);
             }
-            resolver.certificates = slots;
+            resolver.certificates = entries;
             resolver.forget_what_is_gone();
-            book.document.fence = book.document.fence.max(read.ours.lease_fence);
-            book.document.resolvers.insert(name, resolver);
+            records.document.fence = records.document.fence.max(read.own_field.lease_fence);
+            records.document.resolvers.insert(name, resolver);
         }
-        Ok(book)
+        Ok(records)
     }
 
     /// The faults of the records, a line each, for a person.
@@ -145,10 +149,10 @@ impl Book {
     }
 
     pub(super) fn certificates(&self) -> impl Iterator<Item = &Certificate> {
-        let slots = self.document.resolvers.values().flat_map(|resolver| &resolver.certificates);
-        slots.filter_map(|slot| match slot {
-            Slot::Certificate(stored) => Some(&stored.versioned.value),
-            Slot::Kept(_) => None,
+        let entries = self.document.resolvers.values().flat_map(|resolver| &resolver.certificates);
+        entries.filter_map(|entry| match entry {
+            CertificateEntry::Certificate(stored) => Some(&stored.versioned.value),
+            CertificateEntry::Unreadable(_) => None,
         })
     }
 
@@ -184,10 +188,10 @@ impl Book {
         }
         self.count += 1;
         self.document.resolvers.insert(name.to_owned(), adopted.clone());
-        let of_it = from.places.iter().filter(|(key, _)| key.resolver == name);
-        let before = self.places.len();
-        self.places.extend(of_it.map(|(key, place)| (key.clone(), *place)));
-        Some(self.places.len() - before)
+        let of_it = from.index.iter().filter(|(key, _)| key.resolver == name);
+        let before = self.index.len();
+        self.index.extend(of_it.map(|(key, position)| (key.clone(), *position)));
+        Some(self.index.len() - before)
     }
 
     /// The changes that are not made already; a conflict if one expects another revision.
@@ -206,7 +210,7 @@ impl Book {
         Ok(needed)
     }
 
-    /// Makes changes that are [`Book::needed`]; returns the identities of the changed certificates.
+    /// Makes changes that are [`Records::needed`]; returns the identities of the changed certificates.
     pub(super) fn make(&mut self, changes: Vec<Change>) -> Vec<CertificateId> {
         let mut changed = Vec::new();
         for change in changes {
@@ -265,13 +269,13 @@ impl Book {
             },
             None => Stored { versioned, store: "default".into(), extra: Map::new(), extra_of_domain: Map::new() },
         };
-        let slot = Slot::Certificate(Arc::new(stored));
-        let slots = &mut self.document.resolvers.entry(key.resolver.clone()).or_default().certificates;
-        match self.places.get(&key).and_then(|place| slots.get_mut(*place)) {
-            Some(place) => *place = slot,
+        let entry = CertificateEntry::Certificate(Arc::new(stored));
+        let entries = &mut self.document.resolvers.entry(key.resolver.clone()).or_default().certificates;
+        match self.index.get(&key).and_then(|position| entries.get_mut(*position)) {
+            Some(member) => *member = entry,
             None => {
-                self.places.insert(key.clone(), slots.len());
-                slots.push(slot);
+                self.index.insert(key.clone(), entries.len());
+                entries.push(entry);
             }
         }
         key
@@ -297,10 +301,10 @@ impl Book {
     }
 
     fn stored(&self, key: &CertificateId) -> Option<&Arc<Stored>> {
-        let place = self.places.get(key)?;
-        match self.document.resolvers.get(&key.resolver)?.certificates.get(*place)? {
-            Slot::Certificate(stored) => Some(stored),
-            Slot::Kept(_) => None,
+        let position = self.index.get(key)?;
+        match self.document.resolvers.get(&key.resolver)?.certificates.get(*position)? {
+            CertificateEntry::Certificate(stored) => Some(stored),
+            CertificateEntry::Unreadable(_) => None,
         }
     }
 }
@@ -314,9 +318,9 @@ mod tests {
 
     use super::*;
 
-    fn written(book: &Book) -> String {
+    fn written(records: &Records) -> String {
         let mut text = Vec::new();
-        schema::write(book.document(), &mut text).unwrap();
+        schema::write(records.document(), &mut text).unwrap();
         String::from_utf8(text).unwrap()
     }
 
@@ -355,23 +359,23 @@ mod tests {
         #[test]
         fn no_file_makes_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..256), json in any_json()) {
             // Only a panic matters here.
-            drop(Book::read(&bytes));
-            drop(Book::read(json.to_string().as_bytes()));
-            drop(Book::read(json!({"le": json}).to_string().as_bytes()));
+            drop(Records::read(&bytes));
+            drop(Records::read(json.to_string().as_bytes()));
+            drop(Records::read(json!({"le": json}).to_string().as_bytes()));
         }
 
         #[test]
         fn what_is_written_is_read_as_the_same(json in any_json()) {
-            if let Ok(book) = Book::read(json!({"le": json}).to_string().as_bytes()) {
-                let text = written(&book);
-                prop_assert_eq!(written(&Book::read(text.as_bytes()).unwrap()), text);
+            if let Ok(records) = Records::read(json!({"le": json}).to_string().as_bytes()) {
+                let text = written(&records);
+                prop_assert_eq!(written(&Records::read(text.as_bytes()).unwrap()), text);
             }
         }
 
         #[test]
         fn what_is_not_understood_stays(resolver in resolver()) {
-            let book = Book::read(json!({"le": resolver}).to_string().as_bytes()).unwrap();
-            let written: Value = serde_json::from_str(&written(&book)).unwrap();
+            let records = Records::read(json!({"le": resolver}).to_string().as_bytes()).unwrap();
+            let written: Value = serde_json::from_str(&written(&records)).unwrap();
             prop_assert_eq!(&written["le"]["Certificates"], &resolver["Certificates"]);
             prop_assert_eq!(&written["le"]["x"], &resolver["x"]);
             prop_assert_eq!(&written["le"]["EnvoyAutocert"]["y"], &resolver["EnvoyAutocert"]["y"]);

@@ -13,7 +13,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Map, Value, json};
 
 use super::import::{Decoded, decoded};
-use super::schema::{self, AccountEntry, Damage, Ours, PreviousAccount, ProgressEntry};
+use super::schema::{self, AccountEntry, Damage, OwnField, PreviousAccount, ProgressEntry};
 use crate::record::Registration;
 use pki::secret::Secret;
 
@@ -92,7 +92,9 @@ fn certificate_of_before_1_6(mut entry: Value) -> Value {
 }
 
 fn foreign(name: Option<String>, value: Value) -> ForeignResolver {
-    let (accounts, certificates, damages) = (Vec::new(), Vec::new(), Vec::new());
+    let accounts = Vec::new();
+    let certificates = Vec::new();
+    let damages = Vec::new();
     let mut resolver = ForeignResolver { name, accounts, certificates, damages };
     let mut members = match value {
         Value::Object(members) => members,
@@ -103,19 +105,19 @@ fn foreign(name: Option<String>, value: Value) -> ForeignResolver {
         }
     };
     let mut member = |name: &str| members.remove(name).filter(|value| !value.is_null());
-    let ours = member("EnvoyAutocert").map(schema::typed::<Ours<Vec<PreviousAccount>, Vec<ProgressEntry>>>);
-    let ours = ours.transpose().unwrap_or_else(|path| {
+    let own_field = member("EnvoyAutocert").map(schema::typed::<OwnField<Vec<PreviousAccount>, Vec<ProgressEntry>>>);
+    let own_field = own_field.transpose().unwrap_or_else(|path| {
         resolver.damages.push(format!("EnvoyAutocert.{path} is missing or of a wrong type"));
         None
     });
-    let ours = ours.unwrap_or_default();
+    let own_field = own_field.unwrap_or_default();
     if let Some(entry) = member("Account") {
         resolver.accounts.push(match schema::typed(entry) {
-            Ok(entry) => account(ours.ca_server, ours.eab_kid, entry),
-            Err(path) => unreadable(ours.ca_server, format!("{path} is of a wrong type")),
+            Ok(entry) => account(own_field.ca_server, own_field.eab_kid, entry),
+            Err(path) => unreadable(own_field.ca_server, format!("{path} is of a wrong type")),
         });
     }
-    let aside = ours.previous_accounts.into_iter();
+    let aside = own_field.previous_accounts.into_iter();
     resolver.accounts.extend(aside.map(|aside| account(aside.ca_server, aside.eab_kid, aside.account)));
     match member("Certificates") {
         None => {}

@@ -1,6 +1,6 @@
 //! The entry for fuzz targets; nothing else is for others.
 
-use super::document::Book;
+use super::document::Records;
 use super::schema::{self, Damage};
 
 /// Reads a file's content, and returns the content that would be written back.
@@ -10,6 +10,6 @@ use super::schema::{self, Damage};
 pub fn written_back(text: &[u8]) -> Result<Vec<u8>, Damage> {
     let mut written = Vec::new();
     // Into memory, and of what was JSON before: there is nothing that can fail.
-    let _ = schema::write(Book::read(text)?.document(), &mut written);
+    let _ = schema::write(Records::read(text)?.document(), &mut written);
     Ok(written)
 }

@@ -10,8 +10,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Map, Value};
 
+use super::certificate_entry::{CertificateEntry, Stored};
 use super::schema::{self, CertificateIn};
-use super::slot::{Slot, Stored};
 use crate::record::Certificate;
 use crate::store::{Revision, Versioned};
 use base::parallel::in_parallel;
@@ -20,7 +20,7 @@ use protocol::CertificateId;
 
 /// Reads a resolver's list. Unreadable certificates are logged and kept as they were; so are those that another
 /// certificate of the same names outlasts.
-pub(super) fn certificates(resolver: &str, values: Vec<Value>) -> Vec<Slot> {
+pub(super) fn certificates(resolver: &str, values: Vec<Value>) -> Vec<CertificateEntry> {
     let parsed = in_parallel(&values, |value| certificate(resolver, value.clone()));
     let mut best: HashMap<CertificateId, (usize, i64)> = HashMap::new();
     for (place, stored) in parsed.iter().enumerate() {
@@ -37,13 +37,13 @@ pub(super) fn certificates(resolver: &str, values: Vec<Value>) -> Vec<Slot> {
             }
         }
     }
-    let slot = |(place, (stored, value)): (usize, (Result<Stored, String>, Value))| match stored {
+    let entry = |(place, (stored, value)): (usize, (Result<Stored, String>, Value))| match stored {
         Ok(stored) if best.get(&stored.versioned.value.facts.id()).is_some_and(|(at, _)| *at == place) => {
-            Slot::Certificate(Arc::new(stored))
+            CertificateEntry::Certificate(Arc::new(stored))
         }
-        Ok(_) | Err(_) => Slot::Kept(Arc::new(value)),
+        Ok(_) | Err(_) => CertificateEntry::Unreadable(Arc::new(value)),
     };
-    parsed.into_iter().zip(values).enumerate().map(slot).collect()
+    parsed.into_iter().zip(values).enumerate().map(entry).collect()
 }
 
 fn certificate(resolver: &str, value: Value) -> Result<Stored, String> {

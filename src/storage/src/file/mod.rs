@@ -12,7 +12,7 @@
 //! | `document.rs` | what is in memory: look-ups and changes |
 //! | `committer.rs` | group commit |
 //! | `disk.rs` | permissions, lock, replacement |
-//! | `before.rs` | whether a file that is empty was used before |
+//! | `history.rs` | the history of an empty file: new, or used before |
 //! | `open_error.rs` | why a file can't be used |
 //! | `one.rs` | one file: all of the above together |
 //! | `offline.rs` | the files while no sidecar uses them |
@@ -20,14 +20,15 @@
 //! | `reader.rs` | certificates beside a sidecar that uses the files |
 
 mod accounts;
-mod before;
 mod blank;
+mod certificate_entry;
 mod committer;
 mod disk;
 mod document;
 pub mod foreign;
 #[doc(hidden)]
 pub mod fuzzing;
+mod history;
 mod import;
 mod ledgers;
 mod offline;
@@ -37,7 +38,6 @@ mod progress;
 mod reader;
 mod render;
 mod schema;
-mod slot;
 mod storages;
 
 use std::collections::{BTreeMap, HashSet};
@@ -79,15 +79,15 @@ pub struct FileStore {
     /// The file of all resolvers without one of their own.
     default: Arc<OneFile>,
     own: BTreeMap<String, Arc<OneFile>>,
-    /// The files, each once. Several are locked in this order, after the desk.
+    /// The files, each once. Several are locked in this order, after the shared state.
     files: Vec<Arc<OneFile>>,
-    desk: Mutex<Desk>,
+    shared: Mutex<Shared>,
     clock: Clock,
     changed: broadcast::Sender<CertificateId>,
 }
 
 /// State shared by all files. A commit holds it until its changes are made, so that nobody takes the lease in between.
-struct Desk {
+struct Shared {
     lease: LeaseTable,
     /// True once no commit is accepted any more.
     closed: bool,
@@ -114,8 +114,9 @@ impl FileStore {
     ) -> Result<Self, OpenError> {
         let mut opened = read_all(storages, |path| Opened::read(path, &clock))?;
         adopt(&mut opened);
-        let last_fence = opened.iter().map(|(file, _)| file.book.document().fence).max().unwrap_or_default();
-        let (mut files, mut own) = (Vec::new(), BTreeMap::new());
+        let last_fence = opened.iter().map(|(file, _)| file.records.document().fence).max().unwrap_or_default();
+        let mut files = Vec::new();
+        let mut own = BTreeMap::new();
         for (file, resolvers) in opened {
             let file = Arc::new(file.start(writing).map_err(|error| error.of(&resolvers))?);
             own.extend(resolvers.into_iter().map(|resolver| (resolver, file.clone())));
@@ -123,13 +124,13 @@ impl FileStore {
         }
         #[expect(clippy::expect_used, reason = "the default file is always among them")]
         let default = files.first().expect("there is a default file").clone();
-        let desk = Mutex::new(Desk { lease: LeaseTable::new(bounds, last_fence), closed: false });
-        Ok(Self { default, own, files, desk, clock, changed: broadcast::channel(WATCH_QUEUE).0 })
+        let shared = Mutex::new(Shared { lease: LeaseTable::new(bounds, last_fence), closed: false });
+        Ok(Self { default, own, files, shared, clock, changed: broadcast::channel(WATCH_QUEUE).0 })
     }
 
     // A panic while the lock is held would be a bug of ours; the storage goes on with what it has.
-    fn desk(&self) -> MutexGuard<'_, Desk> {
-        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    fn shared(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn file_of(&self, resolver: &str) -> &Arc<OneFile> {
@@ -138,48 +139,49 @@ impl FileStore {
 
     /// Makes the changes in memory, in all files or in none; returns the files with the number of changes to save.
     fn apply(&self, fence: Fence, changes: Vec<Change>) -> Result<Vec<(&OneFile, u64)>, CommitError> {
-        let desk = self.desk();
-        if desk.closed {
+        let shared = self.shared();
+        if shared.closed {
             return Err(CommitError::Unavailable("it is being closed".into()));
         }
-        if !desk.lease.is_current(fence) {
+        if !shared.lease.is_current(fence) {
             return Err(CommitError::FenceLost);
         }
-        let (mut parts, mut left) = (Vec::new(), changes);
+        let mut parts = Vec::new();
+        let mut left = changes;
         for file in &self.files {
             let is_its = |change: &Change| Arc::ptr_eq(self.file_of(change.resolver()), file);
             let (its, others): (Vec<_>, Vec<_>) = left.into_iter().partition(is_its);
             left = others;
             if !its.is_empty() {
-                let book = file.book();
-                let needed = book.needed(its)?;
-                parts.push((file, book, needed));
+                let records = file.records();
+                let needed = records.needed(its)?;
+                parts.push((file, records, needed));
             }
         }
         let mut counts = Vec::new();
-        for (file, mut book, needed) in parts {
-            for key in book.make(needed) {
+        for (file, mut records, needed) in parts {
+            for key in records.make(needed) {
                 // There may be no watcher.
                 let _ = self.changed.send(key);
             }
-            counts.push((file.as_ref(), book.count()));
+            counts.push((file.as_ref(), records.count()));
         }
         Ok(counts)
     }
 
     async fn claim_lease(&self, claim: Claim) -> protocol::Lease {
         let (lease, count) = {
-            let mut desk = self.desk();
-            let before = desk.lease.last_fence();
-            let lease = desk.lease.claim(&claim, Instant::now(), unix_millis(&self.clock));
-            let fence = desk.lease.last_fence();
+            let mut shared = self.shared();
+            let before = shared.lease.last_fence();
+            let lease = shared.lease.claim(&claim, Instant::now(), unix_millis(&self.clock));
+            let fence = shared.lease.last_fence();
             if fence == before {
                 return lease;
             }
             // The other files get the fence with their next write, so that a file that can't be written holds up
             // nobody.
-            self.files.iter().for_each(|file| file.book().set_fence(fence));
-            (lease, self.default.book().count())
+            self.files.iter().for_each(|file| file.records().set_fence(fence));
+            (lease, self.default.records().count())
         };
         // The clock vouches for the fence as well, so the engine need not wait for room on the disk.
         let _ = self.default.durable(count).await;
@@ -188,7 +190,7 @@ impl FileStore {
 
     /// A certificate that is only in a file other than its resolver's.
     fn stray(&self, key: &CertificateId) -> Option<Versioned<Certificate>> {
-        let found = self.files.iter().find_map(|file| Some(file.book().certificate(key)?.value.clone()));
+        let found = self.files.iter().find_map(|file| Some(file.records().certificate(key)?.value.clone()));
         found.map(|value| Versioned { revision: Revision::ABSENT, value })
     }
 }
@@ -210,8 +212,9 @@ fn adopt(opened: &mut [(Opened, Vec<String>)]) {
     let Some(((default, _), others)) = opened.split_first_mut() else { return };
     for (file, resolvers) in others {
         for resolver in resolvers.iter() {
-            let Some(certificates) = file.book.adopt(resolver, &default.book) else { continue };
-            let (from, to) = (default.path().display(), file.path().display());
+            let Some(certificates) = file.records.adopt(resolver, &default.records) else { continue };
+            let from = default.path().display();
+            let to = file.path().display();
             tracing::info!(
                 resolver,
                 %from,
@@ -230,21 +233,22 @@ impl Store for FileStore {
         ca: &'a CaOrigin,
         eab_kid: Option<&'a str>,
     ) -> BoxFuture<'a, Result<Option<Versioned<Account>>, StoreError>> {
-        ready(Ok(self.file_of(resolver).book().account(resolver, ca, eab_kid))).boxed()
+        ready(Ok(self.file_of(resolver).records().account(resolver, ca, eab_kid))).boxed()
     }
 
     fn certificate<'a>(
         &'a self,
         key: &'a CertificateId,
     ) -> BoxFuture<'a, Result<Option<Versioned<Certificate>>, StoreError>> {
-        let found = self.file_of(&key.resolver).book().certificate(key).cloned();
+        let found = self.file_of(&key.resolver).records().certificate(key).cloned();
         ready(Ok(found.or_else(|| self.stray(key)))).boxed()
     }
 
     fn certificates(&self) -> BoxFuture<'_, Result<Vec<Certificate>, StoreError>> {
-        let (mut certificates, mut strays) = (Vec::new(), HashSet::new());
+        let mut certificates = Vec::new();
+        let mut strays = HashSet::new();
         for file in &self.files {
-            for certificate in file.book().certificates() {
+            for certificate in file.records().certificates() {
                 if Arc::ptr_eq(self.file_of(&certificate.facts.resolver), file) {
                     certificates.push(certificate.clone());
                 } else {
@@ -252,7 +256,7 @@ impl Store for FileStore {
                 }
             }
         }
-        let is_stray = |key: &CertificateId| self.file_of(&key.resolver).book().certificate(key).is_none();
+        let is_stray = |key: &CertificateId| self.file_of(&key.resolver).records().certificate(key).is_none();
         let found = strays.iter().filter(|key| is_stray(key)).filter_map(|key| self.stray(key));
         certificates.extend(found.map(|found| found.value));
         ready(Ok(certificates)).boxed()
@@ -262,15 +266,15 @@ impl Store for FileStore {
         &'a self,
         key: &'a CertificateId,
     ) -> BoxFuture<'a, Result<Option<Versioned<Progress>>, StoreError>> {
-        ready(Ok(self.file_of(&key.resolver).book().progress(key).cloned())).boxed()
+        ready(Ok(self.file_of(&key.resolver).records().progress(key).cloned())).boxed()
     }
 
     fn all_progress(&self) -> BoxFuture<'_, Result<Vec<Progress>, StoreError>> {
         let mut all = Vec::new();
         for file in &self.files {
-            let book = file.book();
+            let records = file.records();
             let is_its = |progress: &&Progress| Arc::ptr_eq(self.file_of(&progress.id.resolver), file);
-            all.extend(book.all_progress().filter(is_its).cloned());
+            all.extend(records.all_progress().filter(is_its).cloned());
         }
         ready(Ok(all)).boxed()
     }
@@ -278,9 +282,9 @@ impl Store for FileStore {
     fn ledgers<'a>(&'a self, ca: &'a CaOrigin) -> BoxFuture<'a, Result<Ledgers, StoreError>> {
         let mut all = Ledgers::new();
         for file in &self.files {
-            let book = file.book();
+            let records = file.records();
             let is_its = |(resolver, _): &(&String, _)| Arc::ptr_eq(self.file_of(resolver), file);
-            all.extend(book.ledgers(ca).filter(is_its).map(|(resolver, ledger)| (resolver.clone(), ledger.clone())));
+            all.extend(records.ledgers(ca).filter(is_its).map(|(resolver, ledger)| (resolver.clone(), ledger.clone())));
         }
         ready(Ok(all)).boxed()
     }
@@ -288,8 +292,8 @@ impl Store for FileStore {
     fn all_ledgers(&self) -> BoxFuture<'_, Result<AllLedgers, StoreError>> {
         let mut all = AllLedgers::new();
         for file in &self.files {
-            let book = file.book();
-            let its = book.all_ledgers().filter(|(resolver, ..)| Arc::ptr_eq(self.file_of(resolver), file));
+            let records = file.records();
+            let its = records.all_ledgers().filter(|(resolver, ..)| Arc::ptr_eq(self.file_of(resolver), file));
             all.extend(its.map(|(resolver, ca, ledger)| (resolver.clone(), ca.clone(), ledger.clone())));
         }
         ready(Ok(all)).boxed()
@@ -309,11 +313,11 @@ impl Store for FileStore {
     }
 
     fn check(&self, fence: Fence) -> Result<(), CommitError> {
-        if self.desk().lease.is_current(fence) { Ok(()) } else { Err(CommitError::FenceLost) }
+        if self.shared().lease.is_current(fence) { Ok(()) } else { Err(CommitError::FenceLost) }
     }
 
     fn lease(&self) -> LeaseStatus {
-        self.desk().lease.status(Instant::now())
+        self.shared().lease.status(Instant::now())
     }
 
     fn watch(&self) -> broadcast::Receiver<CertificateId> {
@@ -328,7 +332,7 @@ impl Store for FileStore {
                 place: file.place().to_owned(),
                 resolvers,
                 disk: file.status(),
-                faults: file.book().faults(),
+                faults: file.records().faults(),
             }
         };
         self.files.iter().map(status).collect()
@@ -341,7 +345,7 @@ impl Store for FileStore {
     }
 
     fn close(&self) -> BoxFuture<'_, Result<(), CommitError>> {
-        self.desk().closed = true;
+        self.shared().closed = true;
         let closing = self.files.iter().map(|file| file.close());
         join_all(closing).map(|closed| closed.into_iter().collect()).boxed()
     }

@@ -43,12 +43,12 @@ impl Offline {
 
     /// A resolver's account at a CA, whatever external account it is bound to.
     pub fn account(&self, resolver: &str, ca: &CaOrigin) -> Option<Versioned<Account>> {
-        self.file_of(resolver)?.book.account(resolver, ca, None)
+        self.file_of(resolver)?.records.account(resolver, ca, None)
     }
 
     /// The certificate of these names.
     pub fn certificate(&self, key: &CertificateId) -> Option<&Versioned<Certificate>> {
-        self.file_of(&key.resolver)?.book.certificate(key)
+        self.file_of(&key.resolver)?.records.certificate(key)
     }
 
     /// Makes all changes in memory, or none.
@@ -61,10 +61,10 @@ impl Offline {
             let place = self.place_of(change.resolver());
             parts.get_mut(place).ok_or_else(|| CommitError::Unavailable("no file is open".into()))?.push(change);
         }
-        let needed = self.files.iter().zip(parts).map(|((file, _), part)| file.book.needed(part));
+        let needed = self.files.iter().zip(parts).map(|((file, _), part)| file.records.needed(part));
         let needed: Vec<_> = needed.collect::<Result<_, _>>()?;
         for ((file, _), needed) in self.files.iter_mut().zip(needed) {
-            file.book.make(needed);
+            file.records.make(needed);
         }
         Ok(())
     }

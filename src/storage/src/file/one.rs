@@ -4,11 +4,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::before::Note;
 use super::blank::is_blank;
 use super::committer::{Committer, Medium};
 use super::disk::{self, Disk, Found};
-use super::document::{Book, Document};
+use super::document::{Document, Records};
+use super::history::Note;
 use super::open_error::OpenError;
 use super::schema;
 use crate::disk_status::{DiskStatus, Writing};
@@ -20,7 +20,7 @@ pub(super) struct Opened {
     path: PathBuf,
     /// The file on disk; `None` when it is read only.
     disk: Option<Disk>,
-    pub(super) book: Book,
+    pub(super) records: Records,
     /// True if the file is missing or empty.
     is_new: bool,
     /// Number of changes that are in the file.
@@ -40,12 +40,13 @@ impl Opened {
     }
 
     fn of(disk: Option<Disk>, found: Found) -> Result<Self, OpenError> {
-        let book = found.book()?;
-        for fault in book.faults() {
+        let records = found.records()?;
+        for fault in records.faults() {
             tracing::error!(storage = %found.path.display(), "{fault}");
         }
-        let (saved, is_new) = (book.count(), found.text.is_none_or(|text| is_blank(&text)));
-        Ok(Self { path: found.path, disk, book, is_new, saved })
+        let saved = records.count();
+        let is_new = found.text.is_none_or(|text| is_blank(&text));
+        Ok(Self { path: found.path, disk, records, is_new, saved })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -54,14 +55,14 @@ impl Opened {
 
     /// True if there are changes to save.
     pub(super) fn is_changed(&self) -> bool {
-        self.saved < self.book.count()
+        self.saved < self.records.count()
     }
 
     /// Writes everything. Blocks.
     pub(super) fn write(&mut self) -> Result<(), OpenError> {
         let doing = if self.is_new { "create" } else { "write" };
         let written = match &mut self.disk {
-            Some(disk) => save(disk, self.book.document()),
+            Some(disk) => save(disk, self.records.document()),
             None => Err(io::Error::new(io::ErrorKind::PermissionDenied, "it was opened only to be looked at")),
         };
         written.map_err(|error| OpenError::Io { path: self.path.clone(), doing, error })
@@ -74,24 +75,24 @@ impl Opened {
         }
         let path = self.path;
         let Some(mut disk) = self.disk else { return Err(OpenError::Locked(path)) };
-        disk.note(Note::of(self.book.document()));
-        let saved = self.book.count();
+        disk.note(Note::of(self.records.document()));
+        let saved = self.records.count();
         let place: Arc<str> = path.display().to_string().into();
-        let book = Arc::new(Mutex::new(self.book));
-        let medium = FileMedium { disk, book: book.clone() };
+        let records = Arc::new(Mutex::new(self.records));
+        let medium = FileMedium { disk, records: records.clone() };
         let committer = Committer::start(medium, saved, place.clone(), writing).map_err(|error| OpenError::Io {
             path,
             doing: "start a thread for",
             error,
         })?;
-        Ok(OneFile { place, book, committer })
+        Ok(OneFile { place, records, committer })
     }
 }
 
 /// A file in use.
 pub(super) struct OneFile {
     place: Arc<str>,
-    book: Arc<Mutex<Book>>,
+    records: Arc<Mutex<Records>>,
     committer: Committer,
 }
 
@@ -100,8 +101,8 @@ impl OneFile {
         &self.place
     }
 
-    pub(super) fn book(&self) -> MutexGuard<'_, Book> {
-        lock(&self.book)
+    pub(super) fn records(&self) -> MutexGuard<'_, Records> {
+        lock(&self.records)
     }
 
     pub(super) fn status(&self) -> DiskStatus {
@@ -116,14 +117,14 @@ impl OneFile {
 
     /// Tries once to save the remaining changes.
     pub(super) async fn retry(&self) {
-        let count = self.book().count();
+        let count = self.records().count();
         // The status shows why it failed.
         let _ = self.durable(count).await;
     }
 
     /// Saves the remaining changes, and ends.
     pub(super) async fn close(&self) -> Result<(), CommitError> {
-        let count = self.book().count();
+        let count = self.records().count();
         let durable = self.durable(count).await;
         self.committer.close().await;
         durable
@@ -133,18 +134,18 @@ impl OneFile {
 /// The file and its records, for the committer.
 struct FileMedium {
     disk: Disk,
-    book: Arc<Mutex<Book>>,
+    records: Arc<Mutex<Records>>,
 }
 
 impl Medium for FileMedium {
     fn count(&self) -> u64 {
-        lock(&self.book).count()
+        lock(&self.records).count()
     }
 
     fn write(&mut self) -> (u64, io::Result<()>) {
         let (count, document) = {
-            let book = lock(&self.book);
-            (book.count(), book.document().clone())
+            let records = lock(&self.records);
+            (records.count(), records.document().clone())
         };
         (count, save(&mut self.disk, &document))
     }
@@ -157,6 +158,6 @@ fn save(disk: &mut Disk, document: &Document) -> io::Result<()> {
 }
 
 // A panic while the lock is held would be a bug of ours; the storage goes on with what it has.
-fn lock(book: &Mutex<Book>) -> MutexGuard<'_, Book> {
-    book.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock(records: &Mutex<Records>) -> MutexGuard<'_, Records> {
+    records.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use super::disk::{self, Stamp};
-use super::document::Book;
+use super::document::Records;
 use super::open_error::OpenError;
 use super::storages::Storages;
 use crate::record::Certificate;
@@ -55,8 +55,8 @@ impl Reader {
 fn certificates(files: &[(PathBuf, Vec<String>)]) -> Result<Vec<Certificate>, OpenError> {
     let mut books = Vec::new();
     for (place, (path, resolvers)) in files.iter().enumerate() {
-        if let Some(book) = book(path).map_err(|error| error.of(resolvers))? {
-            books.push((place, resolvers, book));
+        if let Some(records) = records(path).map_err(|error| error.of(resolvers))? {
+            books.push((place, resolvers, records));
         }
     }
     if let ([], Some((path, _))) = (books.as_slice(), files.first()) {
@@ -64,8 +64,8 @@ fn certificates(files: &[(PathBuf, Vec<String>)]) -> Result<Vec<Certificate>, Op
         return Err(OpenError::Io { path: path.clone(), doing: "read", error });
     }
     let mut found = HashMap::new();
-    for (place, resolvers, book) in &books {
-        for certificate in book.certificates() {
+    for (place, resolvers, records) in &books {
+        for certificate in records.certificates() {
             let resolver = &certificate.facts.resolver;
             let has_own = || files.iter().any(|(_, resolvers)| resolvers.contains(resolver));
             let belongs_here = resolvers.contains(resolver) || (*place == 0 && !has_own());
@@ -81,10 +81,10 @@ fn certificates(files: &[(PathBuf, Vec<String>)]) -> Result<Vec<Certificate>, Op
 }
 
 /// The content of a file; `None` when there is no file.
-fn book(path: &Path) -> Result<Option<Book>, OpenError> {
+fn records(path: &Path) -> Result<Option<Records>, OpenError> {
     let found = disk::read(path)?;
     if found.text.is_none() {
         return Ok(None);
     }
-    found.book().map(Some)
+    found.records().map(Some)
 }

@@ -3,10 +3,10 @@
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
+use super::certificate_entry::CertificateEntry;
 use super::document::{Document, Resolver};
 use super::progress;
-use super::schema::{Base64Of, CertificateOut, DomainOut, LedgerEntry, Ours, ResolverOut};
-use super::slot::Slot;
+use super::schema::{Base64Of, CertificateOut, DomainOut, LedgerEntry, OwnField, ResolverOut};
 
 impl Serialize for Document {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -22,7 +22,7 @@ fn resolver_out(resolver: &Resolver, fence: u64) -> impl Serialize + '_ {
     ResolverOut {
         account: resolver.accounts.entry_in_use(),
         certificates: resolver.certificates.as_slice(),
-        ours: Ours {
+        own_field: OwnField {
             lease_fence: fence,
             ca_server: resolver.accounts.ca_server().cloned(),
             eab_kid: resolver.accounts.eab_kid().cloned(),
@@ -33,17 +33,17 @@ fn resolver_out(resolver: &Resolver, fence: u64) -> impl Serialize + '_ {
                 .iter()
                 .map(|(ca, entry)| (ca.to_string(), LedgerEntry(entry.value.clone())))
                 .collect(),
-            extra: resolver.extra_of_ours.clone(),
+            extra: resolver.own_extra.clone(),
         },
         extra: &resolver.extra,
     }
 }
 
-impl Serialize for Slot {
+impl Serialize for CertificateEntry {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let stored = match self {
             Self::Certificate(stored) => stored,
-            Self::Kept(value) => return value.serialize(serializer),
+            Self::Unreadable(value) => return value.serialize(serializer),
         };
         let certificate = &stored.versioned.value;
         let (main, sans) = certificate.facts.names.split_first().map_or(("", &[][..]), |(main, sans)| (main, sans));

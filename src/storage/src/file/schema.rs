@@ -38,7 +38,7 @@ pub(super) struct ResolverIn {
     #[serde(rename = "Certificates", deserialize_with = "null_is_default")]
     pub(super) certificates: Vec<Value>,
     #[serde(rename = "EnvoyAutocert", deserialize_with = "null_is_default")]
-    pub(super) ours: Ours<Vec<PreviousAccount>, Vec<ProgressEntry>>,
+    pub(super) own_field: OwnField<Vec<PreviousAccount>, Vec<ProgressEntry>>,
     #[serde(flatten)]
     pub(super) extra: Map<String, Value>,
 }
@@ -51,7 +51,7 @@ pub(super) struct ResolverOut<'a, C: Serialize, A: Serialize, P: Serialize> {
     #[serde(rename = "Certificates")]
     pub(super) certificates: C,
     #[serde(rename = "EnvoyAutocert")]
-    pub(super) ours: Ours<A, P>,
+    pub(super) own_field: OwnField<A, P>,
     #[serde(flatten)]
     pub(super) extra: &'a Map<String, Value>,
 }
@@ -59,7 +59,7 @@ pub(super) struct ResolverOut<'a, C: Serialize, A: Serialize, P: Serialize> {
 /// Our field of a resolver.
 #[derive(Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Ours<A, P> {
+pub(super) struct OwnField<A, P> {
     /// The highest fence given so far. It belongs to no resolver, and so is in each.
     #[serde(default)]
     pub(super) lease_fence: u64,
@@ -361,6 +361,6 @@ mod tests {
     #[test]
     fn our_field_has_the_name_that_is_documented() {
         let text = br#"{"le": {"EnvoyAutocert": {"leaseFence": 7}}}"#;
-        assert_eq!(read(text).ok().unwrap()["le"].ours.lease_fence, 7);
+        assert_eq!(read(text).ok().unwrap()["le"].own_field.lease_fence, 7);
     }
 }

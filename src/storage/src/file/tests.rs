@@ -17,12 +17,12 @@ use base::clock::Clock;
 use pki::{Pair, chain};
 
 /// Files for the resolvers `le` and `zero`, and one for all others.
-struct Desk {
+struct Fixture {
     directory: TempDir,
     own: Vec<&'static str>,
 }
 
-impl Desk {
+impl Fixture {
     fn new(own: &[&'static str]) -> Self {
         Self { directory: tempfile::tempdir().unwrap(), own: own.to_vec() }
     }
@@ -110,9 +110,9 @@ fn names(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
 async fn it_keeps_the_contract_also_with_what_another_tool_left() {
     for text in ["", r#"{"le": {"Account": {"PrivateKey": "x"}, "Certificates": [null]}}"#] {
         for own in [&[][..], &["le"], &["another"], &["le", "another"]] {
-            let desk = Desk::new(own);
-            desk.write("acme.json", text);
-            contract::check(&desk.open()).await;
+            let fixture = Fixture::new(own);
+            fixture.write("acme.json", text);
+            contract::check(&fixture.open()).await;
         }
     }
 }
@@ -120,29 +120,30 @@ async fn it_keeps_the_contract_also_with_what_another_tool_left() {
 #[tokio::test]
 async fn what_is_closed_is_saved_and_takes_no_more() {
     for own in [&[][..], &["le"]] {
-        let desk = Desk::new(own);
-        let store = desk.open();
+        let fixture = Fixture::new(own);
+        let store = fixture.open();
         contract::check(&store).await;
         store.close().await.unwrap();
         assert!(matches!(store.commit(Fence(0), Vec::new()).await, Err(CommitError::Unavailable(_))));
 
-        let (before, after) = (store.all_progress().await.unwrap(), desk.open().all_progress().await.unwrap());
+        let before = store.all_progress().await.unwrap();
+        let after = fixture.open().all_progress().await.unwrap();
         assert!(!after.is_empty() && after == before);
     }
 }
 
 #[tokio::test]
 async fn a_failed_try_keeps_what_it_was_made_with_and_an_older_one_remembers_nothing() {
-    let desk = Desk::new(&[]);
+    let fixture = Fixture::new(&[]);
     let progress = |name: &str, attempt: Value| json!({"names": [name], "attempt": attempt});
     let old = progress("a.example", json!({"failures": 1, "retryAt": 77, "reason": "no"}));
     let new = progress(
         "b.example",
         json!({"failures": 1, "retryAt": 77, "reason": "no", "madeWith": u32::MAX, "permanent": {"since": 7, "hurries": 2}}),
     );
-    desk.write("acme.json", &json!({"le": {"EnvoyAutocert": {"progress": [&old, &new]}}}).to_string());
+    fixture.write("acme.json", &json!({"le": {"EnvoyAutocert": {"progress": [&old, &new]}}}).to_string());
 
-    let store = desk.open();
+    let store = fixture.open();
     let read = store.all_progress().await.unwrap();
     let mut made_with: Vec<_> = read.iter().map(|progress| progress.attempt.as_ref().unwrap().fingerprint).collect();
     made_with.sort();
@@ -150,41 +151,41 @@ async fn a_failed_try_keeps_what_it_was_made_with_and_an_older_one_remembers_not
 
     let fence = hold(&store).await;
     store.commit(fence, vec![order("le", "c.example")]).await.unwrap();
-    assert_eq!(desk.read("acme.json")["le"]["EnvoyAutocert"]["progress"].as_array().unwrap()[..2], [old, new]);
+    assert_eq!(fixture.read("acme.json")["le"]["EnvoyAutocert"]["progress"].as_array().unwrap()[..2], [old, new]);
 }
 
 #[tokio::test]
 async fn each_resolver_is_written_to_its_own_file() {
-    let desk = Desk::new(&["le", "zero"]);
-    let store = desk.open();
+    let fixture = Fixture::new(&["le", "zero"]);
+    let store = fixture.open();
     let fence = hold(&store).await;
     let changes = vec![order("le", "a.example"), order("zero", "a.example"), order("other", "a.example")];
     store.commit(fence, changes).await.unwrap();
-    assert_eq!(desk.resolvers("le"), ["le"]);
-    assert_eq!(desk.resolvers("zero"), ["zero"]);
-    assert_eq!(desk.resolvers("acme.json"), ["other"]);
+    assert_eq!(fixture.resolvers("le"), ["le"]);
+    assert_eq!(fixture.resolvers("zero"), ["zero"]);
+    assert_eq!(fixture.resolvers("acme.json"), ["other"]);
     assert_eq!(store.all_progress().await.unwrap().len(), 3);
 }
 
 #[tokio::test]
 async fn two_resolvers_with_one_path_share_the_file() {
-    let desk = Desk::new(&[]);
-    let own = ["le", "zero"].map(|resolver| (resolver.to_owned(), desk.path("both.json"))).into();
-    let storages = Storages { default: desk.path("acme.json"), own };
+    let fixture = Fixture::new(&[]);
+    let own = ["le", "zero"].map(|resolver| (resolver.to_owned(), fixture.path("both.json"))).into();
+    let storages = Storages { default: fixture.path("acme.json"), own };
     let store = FileStore::open(&storages, LeaseBounds::default(), Clock::system()).unwrap();
     let fence = hold(&store).await;
     store.commit(fence, vec![order("le", "a.example"), order("zero", "b.example")]).await.unwrap();
-    assert_eq!(desk.resolvers("both.json"), ["le", "zero"]);
+    assert_eq!(fixture.resolvers("both.json"), ["le", "zero"]);
     let resolvers: Vec<_> = store.storages().into_iter().map(|storage| storage.resolvers).collect();
     assert_eq!(resolvers, [vec![], vec!["le".to_owned(), "zero".to_owned()]]);
 }
 
 #[tokio::test]
 async fn a_fence_is_checked_for_every_file_and_higher_than_any_stored_in_one() {
-    let desk = Desk::new(&["le"]);
+    let fixture = Fixture::new(&["le"]);
     let stored = u64::MAX / 2;
-    desk.write("le", &json!({"le": {"EnvoyAutocert": {"leaseFence": stored}}}).to_string());
-    let store = desk.open();
+    fixture.write("le", &json!({"le": {"EnvoyAutocert": {"leaseFence": stored}}}).to_string());
+    let store = fixture.open();
     let old = hold(&store).await;
     assert!(old.0 > stored);
     let next = store.claim(Claim { holder: "a".into(), epoch: 2, ttl: Duration::ZERO }).await.unwrap();
@@ -193,17 +194,17 @@ async fn a_fence_is_checked_for_every_file_and_higher_than_any_stored_in_one() {
         assert_eq!(late, Err(CommitError::FenceLost), "{resolver}");
     }
     store.commit(Fence(next.fence), vec![order("le", "a.example")]).await.unwrap();
-    assert_eq!(desk.read("le")["le"]["EnvoyAutocert"]["leaseFence"], next.fence);
+    assert_eq!(fixture.read("le")["le"]["EnvoyAutocert"]["leaseFence"], next.fence);
 }
 
 #[tokio::test]
 async fn a_file_that_can_not_be_written_holds_up_only_its_own_resolvers() {
-    let desk = Desk::new(&["le"]);
-    let store = desk.open();
-    desk.block("le");
+    let fixture = Fixture::new(&["le"]);
+    let store = fixture.open();
+    fixture.block("le");
     let fence = hold(&store).await;
     let unsaved = store.commit(fence, vec![order("le", "a.example")]).await;
-    let place = desk.path("le").display().to_string();
+    let place = fixture.path("le").display().to_string();
     assert!(matches!(&unsaved, Err(CommitError::Unsaved(why)) if why.starts_with(&place)), "{unsaved:?}");
     assert_eq!(store.commit(fence, vec![order("other", "a.example")]).await, Ok(()));
     assert_eq!(store.all_progress().await.unwrap().len(), 2);
@@ -213,16 +214,16 @@ async fn a_file_that_can_not_be_written_holds_up_only_its_own_resolvers() {
     };
     assert_eq!(failing(&store), [(place, vec!["le".to_owned()])]);
 
-    desk.unblock("le");
+    fixture.unblock("le");
     store.commit(fence, vec![order("le", "b.example")]).await.unwrap();
     assert_eq!(failing(&store), []);
-    assert_eq!(desk.read("le")["le"]["EnvoyAutocert"]["progress"].as_array().unwrap().len(), 2);
+    assert_eq!(fixture.read("le")["le"]["EnvoyAutocert"]["progress"].as_array().unwrap().len(), 2);
 }
 
 #[tokio::test]
 async fn who_watches_learns_of_changes_in_every_file() {
-    let desk = Desk::new(&["le"]);
-    let store = desk.open();
+    let fixture = Fixture::new(&["le"]);
+    let store = fixture.open();
     let mut changes = store.watch();
     let fence = hold(&store).await;
     for resolver in ["le", "other"] {
@@ -233,19 +234,19 @@ async fn who_watches_learns_of_changes_in_every_file() {
 
 #[tokio::test]
 async fn a_resolver_that_gets_a_file_of_its_own_takes_along_what_it_has() {
-    let mut desk = Desk::new(&[]);
-    let store = desk.open();
+    let mut fixture = Fixture::new(&[]);
+    let store = fixture.open();
     let fence = hold(&store).await;
     let changes =
         vec![order("le", "b.example"), new(&certificate("le", "a.example")), new(&certificate("x", "a.example"))];
     store.commit(fence, changes).await.unwrap();
     store.close().await.unwrap();
-    let before = desk.read("acme.json");
+    let before = fixture.read("acme.json");
 
-    desk.own = vec!["le"];
-    let store = desk.open();
-    assert_eq!(desk.read("le")["le"]["Certificates"], before["le"]["Certificates"]);
-    assert_eq!(desk.read("acme.json"), before);
+    fixture.own = vec!["le"];
+    let store = fixture.open();
+    assert_eq!(fixture.read("le")["le"]["Certificates"], before["le"]["Certificates"]);
+    assert_eq!(fixture.read("acme.json"), before);
     assert_eq!(listed(&store).await, names(&[("le", "a.example"), ("x", "a.example")]));
     assert_eq!(store.all_progress().await.unwrap().len(), 1);
 
@@ -255,26 +256,26 @@ async fn a_resolver_that_gets_a_file_of_its_own_takes_along_what_it_has() {
     let change = Change::Certificate { expected, certificate: renewed.clone() };
     store.commit(hold(&store).await, vec![change]).await.unwrap();
     store.close().await.unwrap();
-    assert_eq!(desk.read("acme.json")["le"]["Certificates"], before["le"]["Certificates"]);
+    assert_eq!(fixture.read("acme.json")["le"]["Certificates"], before["le"]["Certificates"]);
 
     // The file has records now, so nothing is copied a second time.
-    let store = desk.open();
+    let store = fixture.open();
     assert!(store.certificate(&key).await.unwrap().unwrap().value.is_same(&renewed));
     assert_eq!(listed(&store).await, names(&[("le", "a.example"), ("x", "a.example")]));
 }
 
 #[tokio::test]
 async fn a_certificate_in_a_file_of_others_is_served_and_renewed_where_it_belongs() {
-    let mut desk = Desk::new(&[]);
-    let store = desk.open();
+    let mut fixture = Fixture::new(&[]);
+    let store = fixture.open();
     let fence = hold(&store).await;
     let old = certificate("le", "a.example");
     store.commit(fence, vec![new(&old)]).await.unwrap();
     store.close().await.unwrap();
-    desk.write("le", &json!({"le": {"kept": true}}).to_string());
+    fixture.write("le", &json!({"le": {"kept": true}}).to_string());
 
-    desk.own = vec!["le"];
-    let store = desk.open();
+    fixture.own = vec!["le"];
+    let store = fixture.open();
     let key = old.facts.id();
     let found = store.certificate(&key).await.unwrap().unwrap();
     assert!(found.value.is_same(&old) && found.revision == Revision::ABSENT);
@@ -283,21 +284,21 @@ async fn a_certificate_in_a_file_of_others_is_served_and_renewed_where_it_belong
     let renewed = certificate("le", "a.example");
     let change = Change::Certificate { expected: found.revision, certificate: renewed.clone() };
     store.commit(hold(&store).await, vec![change]).await.unwrap();
-    assert_eq!(desk.read("le")["le"]["Certificates"].as_array().unwrap().len(), 1);
+    assert_eq!(fixture.read("le")["le"]["Certificates"].as_array().unwrap().len(), 1);
     assert_eq!(listed(&store).await, names(&[("le", "a.example")]));
     assert!(store.certificate(&key).await.unwrap().unwrap().value.is_same(&renewed));
 }
 
 #[test]
 fn an_unusable_file_is_named_with_the_resolvers_whose_it_is_and_nothing_is_made() {
-    let desk = Desk::new(&[]);
-    desk.write("own.json", "not JSON");
-    let own = ["le", "zero"].map(|resolver| (resolver.to_owned(), desk.path("own.json"))).into();
-    let storages = Storages { default: desk.path("acme.json"), own };
+    let fixture = Fixture::new(&[]);
+    fixture.write("own.json", "not JSON");
+    let own = ["le", "zero"].map(|resolver| (resolver.to_owned(), fixture.path("own.json"))).into();
+    let storages = Storages { default: fixture.path("acme.json"), own };
     let error = FileStore::open(&storages, LeaseBounds::default(), Clock::system()).err().unwrap().to_string();
-    let expected = format!("resolvers le, zero: storage {}: at line 1", desk.path("own.json").display());
+    let expected = format!("resolvers le, zero: storage {}: at line 1", fixture.path("own.json").display());
     assert!(error.starts_with(&expected), "{error}");
-    assert!(!desk.path("acme.json").exists());
+    assert!(!fixture.path("acme.json").exists());
 }
 
 #[test]
@@ -329,7 +330,7 @@ fn a_file_that_root_changes_stays_its_owners() {
 /// Every field of the records in progress, as versions with records of their own wrote them.
 #[tokio::test]
 async fn every_field_of_an_earlier_versions_file_is_read_and_written_again() {
-    let desk = Desk::new(&[]);
+    let fixture = Fixture::new(&[]);
     let under_way = json!({
         "url": "https://ca.example/order/1",
         "caServer": "https://ca.example/directory",
@@ -400,12 +401,12 @@ async fn every_field_of_an_earlier_versions_file_is_read_and_written_again() {
         "Store": "default",
     });
     let ours = json!({"leaseFence": 3, "progress": [of_stored, entry], "ledgers": {"ca.example": ledger}, "x": 1});
-    desk.write("acme.json", &json!({"le": {"Certificates": [stored], "EnvoyAutocert": ours}}).to_string());
+    fixture.write("acme.json", &json!({"le": {"Certificates": [stored], "EnvoyAutocert": ours}}).to_string());
 
-    let store = desk.open();
+    let store = fixture.open();
     let fence = hold(&store).await;
     store.commit(fence, vec![order("le", "new.example")]).await.unwrap();
-    let written = desk.read("acme.json")["le"]["EnvoyAutocert"].clone();
+    let written = fixture.read("acme.json")["le"]["EnvoyAutocert"].clone();
     for expected in [&entry, &of_stored] {
         let found = written["progress"].as_array().unwrap().iter().find(|found| found["names"] == expected["names"]);
         assert_eq!(found, Some(expected));

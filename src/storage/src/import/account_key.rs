@@ -58,7 +58,8 @@ pub fn from_jwk(json: &[u8]) -> Result<Secret, String> {
         let missing = P256_BYTES.checked_sub(bytes.len())?;
         Some([vec![0; missing], bytes].concat())
     };
-    let (x, y) = (number(&jwk.x).ok_or_else(unreadable)?, number(&jwk.y).ok_or_else(unreadable)?);
+    let x = number(&jwk.x).ok_or_else(unreadable)?;
+    let y = number(&jwk.y).ok_or_else(unreadable)?;
     let private = Secret::new(number(&jwk.d).ok_or_else(unreadable)?);
     /// Prefix of an uncompressed point (SEC 1 §2.3.3).
     const UNCOMPRESSED: u8 = 4;

@@ -61,7 +61,8 @@ pub fn read(directory: &Path) -> Result<Found, ReadError> {
 fn certificate(tree: &Tree, directory: &Path, found: &mut Found) -> Option<String> {
     let name = name_of(directory);
     let settings = directory.join(format!("{name}.conf"));
-    let (whole, leaf) = (directory.join("fullchain.cer"), directory.join(format!("{name}.cer")));
+    let whole = directory.join("fullchain.cer");
+    let leaf = directory.join(format!("{name}.cer"));
     if !settings.is_file() && !whole.is_file() {
         return None;
     }

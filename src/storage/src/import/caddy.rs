@@ -56,7 +56,8 @@ pub fn read(directory: &Path) -> Result<Found, ReadError> {
 fn certificate(tree: &Tree, issuer: &Path, site: &Path, found: &mut Found) {
     let name = site.file_name().unwrap_or_default().to_string_lossy();
     let file = |extension: &str| site.join(format!("{name}.{extension}"));
-    let (chain, key) = (file("crt"), file("key"));
+    let chain = file("crt");
+    let key = file("key");
     let known = tree.read(&file("json")).ok().flatten().and_then(|json| metadata(&json));
     // Caddy 1 and the betas of Caddy 2 did not store certificates of their own CA.
     let is_old = issuer.parent().is_some_and(|parent| parent.ends_with("acme"));
@@ -147,7 +148,8 @@ mod tests {
     fn a_certificate_of_the_internal_ca_is_told() {
         let read = |json: &str| metadata(json.as_bytes());
         let metadata = |name: &str, is_internal, ca_server: Option<&str>| {
-            let (names, ca_server) = (vec![name.to_owned()], ca_server.map(str::to_owned));
+            let names = vec![name.to_owned()];
+            let ca_server = ca_server.map(str::to_owned);
             Some(Metadata { names, is_internal, ca_server })
         };
         let url = "https://ca.example/cert/1";

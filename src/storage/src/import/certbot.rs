@@ -83,7 +83,8 @@ fn take(
     let Some((archived, _)) = instead else { return Ok(()) };
     let ends = |path: &Path| tree.read(path).ok().flatten().and_then(|pem| last_day(&pem));
     if let Some((ours, theirs)) = ends(&certificate).zip(ends(&archived)).filter(|(ours, theirs)| theirs > ours) {
-        let (place, live) = (tree.place(&archived), tree.place(&certificate));
+        let place = tree.place(&archived);
+        let live = tree.place(&certificate);
         found.warnings.push(format!(
             "{place} is valid until {theirs}, longer than {live} ({ours}), which is the one in use by certbot and is \
              taken: `certbot update_symlinks` mends the links"

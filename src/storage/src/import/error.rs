@@ -3,8 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use super::candidates::Candidates;
 use super::choice::ChoiceError;
-use super::places::Places;
 use super::tree::ReadError;
 use crate::store::CommitError;
 use crate::{Damage, OpenError};
@@ -26,7 +26,7 @@ pub enum ImportError {
     /// The source is the storage itself.
     SameFile(PathBuf),
     /// Several tools' directories are at the path.
-    Several(Places),
+    Several(Candidates),
     /// The storage can't be used.
     Storage(OpenError),
     /// The storage was changed by somebody else in the meantime.
@@ -60,7 +60,7 @@ impl fmt::Display for ImportError {
             ),
             Self::Storage(error) => error.fmt(f),
             Self::Store(error) => error.fmt(f),
-            Self::Several(places) => places.fmt(f),
+            Self::Several(candidates) => candidates.fmt(f),
             Self::Unrecognised { path, why } => write!(f, "{}: {why}", path.display()),
         }
     }

@@ -9,7 +9,7 @@
 //! |---|---|
 //! | `acme_sh.rs`, `caddy.rs`, `certbot.rs`, `dehydrated.rs`, `kubernetes.rs`, `lego.rs`, `mod_md.rs`, `nginx_acme.rs`, `pem/`, `traefik.rs` | what lies in each kind of files |
 //! | `kind.rs`, `source.rs` | whose they are, and where |
-//! | `way_out.rs` | what is known and not taken |
+//! | `unsupported.rs` | files that are recognised but can't be imported |
 //! | `tree.rs`, `text.rs`, `shell.rs`, `account_key.rs` | reading them: bounded, and keys in many forms |
 //! | `found.rs` | what was found, before it is judged |
 //! | `choice.rs`, `plan.rs` | which resolver it is for, and what becomes of it |
@@ -18,6 +18,7 @@
 pub mod account_key;
 pub mod acme_sh;
 pub mod caddy;
+mod candidates;
 pub mod certbot;
 mod choice;
 pub mod dehydrated;
@@ -30,7 +31,6 @@ pub mod lego;
 pub mod mod_md;
 mod nginx_acme;
 mod pem;
-mod places;
 mod plan;
 mod report;
 pub mod shell;
@@ -38,16 +38,16 @@ mod source;
 mod text;
 pub mod traefik;
 mod tree;
-mod way_out;
+mod unsupported;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+pub use candidates::Candidates;
 pub use choice::{ChoiceError, ResolverChoice};
 pub use error::ImportError;
 pub use found::{Found, FoundAccount, FoundCertificate, MAX_CERTIFICATES, Unreadable};
 pub use kind::Kind;
-pub use places::Places;
 pub use report::{AccountLine, CertificateLine, Outcome, Report, shown};
 pub use tree::ReadError;
 
@@ -167,7 +167,7 @@ fn read(source: &Source, key: Option<&Path>) -> Result<Found, ImportError> {
 
 /// The error for a directory without anything to import, not even an unreadable file.
 fn unrecognised(path: &Path) -> ImportError {
-    let why = way_out::directory(path).map(|other| other.with(path));
+    let why = unsupported::directory(path).map(|other| other.with(path));
     let why = why.unwrap_or_else(|| {
         "found nothing to import, neither there nor further down: expected acme.sh's directory (with account.conf), \
          Caddy's data directory (with certificates/ and acme/), certbot's configuration directory (with live/), \

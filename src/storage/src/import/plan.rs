@@ -93,7 +93,8 @@ impl Plan {
     ) -> bool {
         let stored = storage.certificate(&certificate.facts.id());
         if !std::ptr::eq(certificate, best) {
-            let (tests, until) = (put_back(certificate, best), day(best.pair.not_after));
+            let tests = put_back(certificate, best);
+            let until = day(best.pair.not_after);
             line.leave_out(format!("{tests}another one of the same names is valid until {until}"));
         } else if stored.is_some_and(|stored| stored.value.pair.version == certificate.pair.version) {
             line.outcome = Outcome::AlreadyThere;
@@ -203,6 +204,8 @@ fn usable(found: FoundAccount) -> Result<(CaOrigin, Account), String> {
     // The URL of another CA would never be asked for this account.
     let ca_server = found.ca_server.filter(|ca_server| CaOrigin::of(ca_server).as_ref() == Some(&of_account));
     let ca_server = ca_server.unwrap_or_else(|| registration.url.clone());
-    let (email, eab_kid, registration) = (found.email, found.eab_kid, Some(registration));
+    let email = found.email;
+    let eab_kid = found.eab_kid;
+    let registration = Some(registration);
     Ok((of_account, Account { ca_server, key, email, registration, eab_kid }))
 }

@@ -101,7 +101,8 @@ impl CertificateLine {
 
     pub(super) fn unreadable(place: String, resolver: Option<String>, why: String) -> Self {
         let reason = Some(why);
-        let (names, not_after) = (Vec::new(), None);
+        let names = Vec::new();
+        let not_after = None;
         Self { place, resolver, names, not_after, expired: false, outcome: Outcome::LeftOut, reason }
     }
 
@@ -113,7 +114,8 @@ impl CertificateLine {
 impl AccountLine {
     pub(super) fn of(found: &FoundAccount, resolver: &str) -> Self {
         let url = found.registration.as_ref().map(|registration| registration.url.clone());
-        let (place, resolver) = (found.place.clone(), resolver.to_owned());
+        let place = found.place.clone();
+        let resolver = resolver.to_owned();
         Self { place, resolver, url, outcome: Outcome::Imported, reason: None }
     }
 
@@ -124,7 +126,8 @@ impl AccountLine {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (path, storage) = (self.path.display().to_string(), self.storage.display().to_string());
+        let path = self.path.display().to_string();
+        let storage = self.storage.display().to_string();
         writeln!(f, "{} {} -> {}", self.source, shown(&path), shown(&storage))?;
         for line in &self.certificates {
             let names = if line.names.is_empty() { "certificate".to_owned() } else { line.names.join(", ") };

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
+use super::candidates::Candidates;
 use super::kind::DIRECTORIES;
-use super::places::Places;
 use super::tree::{Content, ReadError, entries, is_link, read_file};
-use super::{ImportError, Kind, kubernetes, traefik, way_out};
+use super::{ImportError, Kind, kubernetes, traefik, unsupported};
 
 /// Depth of the search for a tool's directory: `/home/NAME/.local/share/caddy` from `/` on.
 const MAX_DEPTH: usize = 5;
@@ -33,7 +33,9 @@ impl Source {
     /// A note for a user who has named another path.
     pub(super) fn note(&self, named: &Path) -> Option<String> {
         let is_below = self.path != named;
-        let (kind, path, named) = (self.kind, self.path.display(), named.display());
+        let kind = self.kind;
+        let path = self.path.display();
+        let named = named.display();
         if self.part.is_some() {
             return Some(format!(
                 "{named} is a part of {path}, which is {kind}'s, and imported alone, without accounts"
@@ -67,7 +69,7 @@ fn file(path: &Path, named: Option<Kind>) -> Result<Source, ImportError> {
 /// The kind of a file, by its content: the name says nothing.
 fn kind_of(path: &Path, bytes: &[u8]) -> Result<Kind, ImportError> {
     let unrecognised = |why| ImportError::Unrecognised { path: path.to_owned(), why };
-    if let Some(other) = way_out::binary(bytes) {
+    if let Some(other) = unsupported::binary(bytes) {
         return Err(unrecognised(other.with(path)));
     }
     let text = String::from_utf8_lossy(bytes);
@@ -81,7 +83,7 @@ fn kind_of(path: &Path, bytes: &[u8]) -> Result<Kind, ImportError> {
         Ok(Kind::Traefik)
     } else if text.lines().any(|line| line.starts_with("-----BEGIN ")) {
         Ok(Kind::Pem)
-    } else if let Some(other) = way_out::configuration(bytes) {
+    } else if let Some(other) = unsupported::configuration(bytes) {
         Err(unrecognised(other.with(path)))
     } else if is_json && may_be_traefiks(start) {
         Ok(Kind::Traefik)
@@ -107,9 +109,9 @@ fn directory(path: &Path, named: Option<Kind>, storages: &[PathBuf]) -> Result<S
     if named.is_some_and(|kind| kind == Kind::Pem || kind == Kind::Kubernetes) {
         return Ok(of(Kind::Pem, path));
     }
-    let mut places = below(path, storages);
-    places.retain(|(kind, _)| is(kind));
-    match (places.as_slice(), named) {
+    let mut candidates = below(path, storages);
+    candidates.retain(|(kind, _)| is(kind));
+    match (candidates.as_slice(), named) {
         ([(Kind::Traefik, place)], _) => file(place, named),
         ([(kind, place)], _) => Ok(of(*kind, place)),
         ([], Some(Kind::Traefik)) => {
@@ -118,7 +120,10 @@ fn directory(path: &Path, named: Option<Kind>, storages: &[PathBuf]) -> Result<S
         }
         ([], Some(kind)) => Ok(of(kind, path)),
         ([], None) => Ok(part(path).unwrap_or(Source { is_guess: true, ..of(Kind::Pem, path) })),
-        _ => Err(ImportError::Several(Places { path: path.to_owned(), places: places.into_iter().collect() })),
+        _ => Err(ImportError::Several(Candidates {
+            path: path.to_owned(),
+            candidates: candidates.into_iter().collect(),
+        })),
     }
 }
 
@@ -130,7 +135,9 @@ pub(super) fn other(path: &Path, named: Option<Kind>) -> Option<Kind> {
 
 /// The tools' directories further down. Directories within a recognised one belong to it.
 fn below(path: &Path, storages: &[PathBuf]) -> Vec<(Kind, PathBuf)> {
-    let (mut found, mut directories, mut count) = (Vec::new(), vec![path.to_owned()], 0_usize);
+    let mut found = Vec::new();
+    let mut directories = vec![path.to_owned()];
+    let mut count = 0_usize;
     for depth in 0..=MAX_DEPTH {
         let mut further = Vec::new();
         for directory in directories {

@@ -2,19 +2,19 @@
 
 use super::kept::Layout;
 
-/// A bootstrap, and what is made of it.
+/// A bootstrap, with its runs.
 pub(super) struct Bootstrap {
     /// The file.
     pub(super) file: &'static str,
-    /// Envoy takes it as it is, but for the certificates that it lacks.
+    /// True if Envoy accepts it unchanged, except for missing certificates.
     pub(super) is_whole: bool,
     /// How far its lines may change.
     pub(super) layout: Layout,
-    /// Each with its flags.
+    /// The runs.
     pub(super) runs: &'static [Run],
 }
 
-/// Flags, and what comes of them.
+/// Flags, and the expected result.
 pub(super) struct Run {
     /// The flags besides `--into`; `@` begins a file beside the bootstraps.
     pub(super) flags: &'static [&'static str],
@@ -31,13 +31,13 @@ pub(super) enum Expected {
 
 /// The written bootstrap.
 pub(super) struct Written {
-    /// Said on stderr.
+    /// Texts on stderr.
     pub(super) says: &'static [&'static str],
-    /// Stands in it.
+    /// Texts in the result.
     pub(super) has: &'static [&'static str],
-    /// Does not stand in it.
+    /// Texts that the result lacks.
     pub(super) lacks: &'static [&'static str],
-    /// Certificates of the user's own may be gone, and lines with these words.
+    /// Lines with these words may be missing, and so may the user's own certificates.
     pub(super) gone: Option<&'static [&'static str]>,
 }
 
@@ -49,10 +49,10 @@ const BY_DNS: &str = "--config=@dns-challenge.yml";
 const ADDED: Written = Written { says: &[], has: &[], lacks: &[], gone: None };
 const REPLACED: Written = Written { gone: Some(&[]), has: &["envoy-autocert-sds"], ..ADDED };
 
-/// Certificates of the user's own are told of with their line, and replaced when that is asked for.
+/// The user's own certificates are reported with their line, and replaced on request.
 const OWN: &[Run] = &[refused(&[], &[REPLACE, "line "]), written(&[REPLACE], REPLACED)];
 
-/// A bootstrap without a TLS listener gets one when that is asked for, and its plaintext routes redirect.
+/// A bootstrap without a TLS listener gets one on request, and its plaintext routes redirect.
 const PLAIN: &[Run] = &[
     refused(&[], &[ADD]),
     written(&[ADD], Written { has: &["443", "envoy-autocert-sds"], ..ADDED }),
@@ -71,12 +71,12 @@ const fn of(file: &'static str, runs: &'static [Run]) -> Bootstrap {
     Bootstrap { file, is_whole: true, layout: Layout::Lines, runs }
 }
 
-/// The certificates are gone already.
+/// A bootstrap whose certificates were removed.
 const fn emptied(file: &'static str, runs: &'static [Run]) -> Bootstrap {
     Bootstrap { is_whole: false, ..of(file, runs) }
 }
 
-/// The lines may get commas, dashes, and another indentation.
+/// A bootstrap whose lines may get commas, dashes, and another indentation.
 const fn by_words(file: &'static str, runs: &'static [Run]) -> Bootstrap {
     Bootstrap { layout: Layout::Words, ..of(file, runs) }
 }
@@ -120,14 +120,14 @@ const OTHERS: [Bootstrap; 37] = [
         "01-front-proxy-certbot.yaml",
         &[
             refused(&[], &["listener_https", "line 52", REPLACE]),
-            // The advice of old made a circle: names alone help nobody whose listener has its certificates.
+            // Names alone help nobody whose listener has its certificates, so the advice names both flags.
             refused(&["--domain=shop.example.org"], &["listener_https", REPLACE]),
             written(&[REPLACE], Written { says: &["envoy-autocert import", "/etc/letsencrypt"], ..REPLACED }),
         ],
     ),
     of("02-acme-sh.yaml", &[written(&[REPLACE], Written { gone: Some(&["filename: /root/.acme.sh/"]), ..REPLACED })]),
     of("06-rsa-and-ecdsa.yaml", &[written(&[REPLACE], Written { gone: Some(&["# Old ones"]), ..REPLACED })]),
-    // The plugin is for port 80 alone: what stands elsewhere by alias gets a text of its own, without it.
+    // The plugin is for port 80 only: an alias of its filters elsewhere becomes a text of its own, without it.
     of("20-ext-authz.yaml", &[written(&[REPLACE], Written { gone: Some(&["http_filters: *"]), ..REPLACED })]),
     of(
         "26-compressor-websocket.yaml",

@@ -24,8 +24,8 @@ const OF_CERTIFICATES: [&str; 9] = [
     "inline_bytes",
 ];
 
-/// Checks that all of a text stands in another one in its order, but for certificates, where they may go, and for the
-/// lines with these words.
+/// Checks that all of a text is in another one in its order, except for certificates and for the lines with these
+/// words.
 pub(super) fn check(text: &str, edited: &str, layout: Layout, gone: Option<&[&str]>) -> Result<()> {
     let lines = staying(text, gone);
     if layout == Layout::Lines {
@@ -40,7 +40,7 @@ pub(super) fn check(text: &str, edited: &str, layout: Layout, gone: Option<&[&st
 
 /// The lines that must stay.
 fn staying<'t>(text: &'t str, gone: Option<&[&str]>) -> Vec<&'t str> {
-    // What is all in one line is looked at word by word.
+    // A text in one line is compared word by word.
     let (Some(gone), true) = (gone, text.contains('\n')) else { return text.split('\n').collect() };
     let mut is_in_pem = false;
     let mut lines = Vec::new();
@@ -59,7 +59,7 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| c.is_whitespace() || "[]{},".contains(c)).filter(|word| !matches!(*word, "" | "-"))
 }
 
-/// All of these are among those, in their order.
+/// The first of these that is not among those, in their order.
 fn first_missing<'t>(all: impl Iterator<Item = &'t str>, mut among: impl Iterator<Item = &'t str>) -> Result<()> {
     let mut last = "";
     for one in all {

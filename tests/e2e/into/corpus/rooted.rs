@@ -1,8 +1,7 @@
-//! Bootstraps with paths as on a machine of a user's, moved into a directory of the test's.
+//! Bootstraps with paths as on a user's machine, moved into a directory of the test's.
 //!
-//! Each path below one of [`ROOTS`] is led into the directory, where a certificate or a key is, or the file that stands
-//! beside the bootstrap in a directory of its name. The plugin is a stand-in: Envoy compiles ours for a second and
-//! more.
+//! Each path below one of [`ROOTS`] is moved into the directory, which has a certificate or a key there, or the file
+//! from the bootstrap's companion directory. The plugin is a stub: Envoy needs a second and more to compile ours.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,10 +10,10 @@ use std::process::{Command, Output};
 use anyhow::{Context, Result};
 use harness::artifacts;
 
-/// The place where users have certificates, sockets and further configuration.
+/// The directories of users' certificates, sockets and further configuration.
 const ROOTS: [&str; 5] = ["/certs/", "/etc/", "/root/.acme.sh/", "/run/", "/srv/certs/"];
 
-/// A module with the ABI's version, a memory and an allocator, which does nothing.
+/// A module with the ABI's version, a memory and an allocator, and nothing else.
 const STAND_IN: &[u8] = b"\0asm\x01\0\0\0\
     \x01\x09\x02\x60\0\0\x60\x01\x7f\x01\x7f\
     \x03\x03\x02\0\x01\
@@ -25,7 +24,7 @@ const STAND_IN: &[u8] = b"\0asm\x01\0\0\0\
 /// Environment variables that a platform gives Envoy.
 const ENVIRONMENT: [&str; 2] = ["SITE_CERTIFICATE", "SITE_KEY"];
 
-/// Certificates to put where bootstraps have theirs, in PEM with their keys.
+/// Certificates for the bootstraps' paths, in PEM with their keys.
 pub(super) struct Pairs {
     /// Of a P-256 key.
     pub(super) ecdsa: Pair,
@@ -42,7 +41,7 @@ pub(super) struct Pair {
 /// A directory that is the root of one bootstrap's paths.
 pub(super) struct Rooted<'p> {
     directory: PathBuf,
-    /// The files that stand beside the bootstrap.
+    /// The bootstrap's companion directory.
     beside: PathBuf,
     pairs: &'p Pairs,
 }
@@ -61,14 +60,14 @@ impl<'p> Rooted<'p> {
         self.directory.join(name)
     }
 
-    /// The stand-in for the plugin.
+    /// The stub of the plugin.
     pub(super) fn plugin(&self) -> Result<PathBuf> {
         let path = self.file("envoy_autocert.wasm");
         fs::write(&path, STAND_IN)?;
         Ok(path)
     }
 
-    /// The text with its paths led into the directory, where their files are then.
+    /// The text with its paths moved into the directory, where their files are made.
     pub(super) fn text(&self, text: &str) -> Result<String> {
         let mut moved = String::new();
         let mut rest = text;
@@ -115,7 +114,7 @@ impl<'p> Rooted<'p> {
         let beside = self.beside.join(path.trim_start_matches('/'));
         let content = match fs::read_to_string(&beside) {
             Ok(text) => self.text(&text)?,
-            // A directory that is watched.
+            // A watched directory.
             Err(_) if beside.is_dir() => return Ok(fs::create_dir_all(own)?),
             Err(_) => {
                 let pair = if path.contains("/rsa.") { &self.pairs.rsa } else { &self.pairs.ecdsa };
@@ -127,7 +126,7 @@ impl<'p> Rooted<'p> {
     }
 }
 
-/// The place where the first path of a text begins, and the path.
+/// The first path of a text, with its position.
 fn first_path(text: &str) -> Option<(usize, &str)> {
     let is_of_path = |c: char| c.is_ascii_alphanumeric() || "._/@-".contains(c);
     let begins = |&at: &usize| !text.get(..at).is_some_and(|before| before.ends_with(is_of_path));

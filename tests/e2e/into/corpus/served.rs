@@ -1,4 +1,4 @@
-//! Ten of the corpus end to end: what `render --into` writes is served with a certificate that a client verifies.
+//! Ten of the corpus end to end: the output of `render --into` is served with a certificate that a client verifies.
 //!
 //! In each half one CA serves all; each run has an Envoy, a sidecar and a storage of its own.
 
@@ -17,7 +17,7 @@ use super::rooted::Rooted;
 use super::{directory, pairs, said};
 use crate::PATIENCE;
 
-/// A bootstrap, how it is rendered, and names that are then verified.
+/// A bootstrap, the flags of `render`, and the names to verify.
 type Shape = (&'static str, &'static [&'static str], &'static [&'static str]);
 
 const REPLACE: &str = "--replace-certificates";
@@ -31,7 +31,7 @@ const HTTP_01: [Shape; 5] = [
     ("43-aliases-last.yaml", &[REPLACE], &["alias.example.org"]),
 ];
 
-/// Other layouts, and other protocols beside.
+/// Other layouts, and further protocols.
 const OTHERS: [Shape; 4] = [
     ("16-http3-beside-http2.yaml", &[REPLACE], &["h3.example.org"]),
     ("46-camel-case-in-one-line.json", &[REPLACE], &["camel.example.org"]),
@@ -55,7 +55,7 @@ fn bootstraps_of_other_layouts_get_theirs_and_imported_ones_are_served_at_once()
     OTHERS.iter().try_for_each(|shape| scene.served(shape))
 }
 
-/// A CA, and where it validates.
+/// A CA, and the ports where it validates.
 struct Scene {
     place: Place,
     pebble: Pebble,
@@ -70,7 +70,7 @@ impl Scene {
         Ok(Self { place, pebble, _dns: dns })
     }
 
-    /// A place of one run's own, whose ports are those that the CA validates at.
+    /// A place for one run, with the ports where the CA validates.
     fn own(&self) -> Result<Place> {
         let mut own = Place::new("corpus-run")?;
         (own.web, own.websecure) = (self.place.web, self.place.websecure);
@@ -142,7 +142,7 @@ impl Scene {
     }
 }
 
-/// Has listeners listen on this machine only, on the ports of the place.
+/// Moves listeners to the loopback, on the ports of the place.
 fn listen_here(value: &mut Value, own: &Place) {
     match value {
         Value::Array(items) => items.iter_mut().for_each(|item| listen_here(item, own)),

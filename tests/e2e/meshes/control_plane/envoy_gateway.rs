@@ -1,7 +1,7 @@
 //! A model of Envoy Gateway: translates objects, i.e. a Gateway with its routes, the policy with the plugin, and the
 //! bootstrap.
 //!
-//! TLS between Envoy and Envoy Gateway is left out, and so is what a user's own routes would add.
+//! TLS between Envoy and Envoy Gateway is left out, and so are a user's own routes.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -48,7 +48,7 @@ const ENVOY_GATEWAY: &str = "gateway.envoyproxy.io/v1alpha1";
 /// Settings of Envoy Gateway besides the objects.
 #[derive(Clone, Debug)]
 pub struct Surroundings {
-    /// The path below which it serves modules to its proxies, and the SHA-256 of the one that the policy names.
+    /// The path of the modules that it serves to its proxies, and the SHA-256 of the policy's module.
     pub module: (String, String),
     /// True if its configuration has `extensionApis.enableSDSSecretRef`.
     pub sds_secret_ref: bool,
@@ -88,7 +88,7 @@ pub fn resources(objects: &Objects, surroundings: &Surroundings) -> Result<Vec<R
             other => bail!("protocol {other}"),
         }
     }
-    // Listeners of one port share Envoy's, which is named for the first of them.
+    // Listeners on one port share Envoy's, which is named for the first of them.
     while let Some((port, name, _)) = tls_chains.first().cloned() {
         let (of_port, others) = tls_chains.into_iter().partition(|(at, _, _)| *at == port);
         tls_chains = others;
@@ -102,7 +102,8 @@ pub fn resources(objects: &Objects, surroundings: &Surroundings) -> Result<Vec<R
     Ok(resources)
 }
 
-/// Envoy Gateway's own bootstrap with what the EnvoyProxy merges into it: messages are merged, and lists put together.
+/// Envoy Gateway's own bootstrap, with that of the EnvoyProxy merged into it: messages are merged, and lists
+/// concatenated.
 ///
 /// # Errors
 /// When it is not merged, or has no text.
@@ -141,7 +142,7 @@ fn listener_at(name: &str, port: u16) -> Listener {
     }
 }
 
-/// The routes of a listener, with the policies that are on them.
+/// The routes of a listener, with the policies attached to them.
 struct Routes<'a> {
     hosts: Vec<(String, Vec<Route>)>,
     wasm: Vec<(String, &'a Value)>,
@@ -177,7 +178,7 @@ impl<'a> Routes<'a> {
             }
         }
         for (_, of_host) in &mut routes.hosts {
-            // The longest path goes first.
+            // The longest path has priority.
             of_host.sort_by_key(|route| std::cmp::Reverse(prefix_of(route).map_or(0, str::len)));
         }
         Ok(routes)
@@ -219,7 +220,8 @@ fn wasm_of<'a>(http: &Value, objects: &'a Objects) -> Result<Vec<(String, &'a Va
         if !list(policy, "/spec/targetRefs").iter().any(is_it) {
             continue;
         }
-        let (namespace, name) = (text(policy, "/metadata/namespace")?, text(policy, "/metadata/name")?);
+        let namespace = text(policy, "/metadata/namespace")?;
+        let name = text(policy, "/metadata/name")?;
         for (index, plugin) in list(policy, "/spec/wasm").iter().enumerate() {
             let kind = text(plugin, "/code/type")?;
             let source = match kind {
@@ -235,7 +237,8 @@ fn wasm_of<'a>(http: &Value, objects: &'a Objects) -> Result<Vec<(String, &'a Va
 }
 
 fn routes_of(http: &Value, host: &str, wasm: &[(String, &Value)], objects: &Objects) -> Result<Vec<Route>> {
-    let (namespace, name) = (text(http, "/metadata/namespace")?, text(http, "/metadata/name")?);
+    let namespace = text(http, "/metadata/namespace")?;
+    let name = text(http, "/metadata/name")?;
     let mut routes = Vec::new();
     for (index, rule) in list(http, "/spec/rules").iter().enumerate() {
         let action = Action::DirectResponse(direct_response(rule, objects)?);
@@ -266,7 +269,7 @@ fn direct_response(
     rule: &Value,
     objects: &Objects,
 ) -> Result<envoy_types::pb::envoy::config::route::v3::DirectResponseAction> {
-    // The first one answers.
+    // The first filter answers.
     if let Some(filter) = list(rule, "/filters").first() {
         ensure!(text(filter, "/type")? == "ExtensionRef", "this knows ExtensionRef only: {filter}");
         let reference = &filter["extensionRef"];
@@ -344,7 +347,8 @@ fn tls(
     objects: &Objects,
     surroundings: &Surroundings,
 ) -> Result<(DownstreamTlsContext, Vec<Resource>)> {
-    let (mut secrets, mut clusters) = (Vec::new(), Vec::new());
+    let mut secrets = Vec::new();
+    let mut clusters = Vec::new();
     for reference in list(listener, "/tls/certificateRefs") {
         let secret = objects.named("v1", "Secret", text(reference, "/name")?)?;
         ensure!(text(secret, "/type")? == "gateway.envoyproxy.io/sds", "this knows SDS Secrets only");
@@ -381,7 +385,7 @@ fn tls(
 }
 
 fn sds_cluster(path: &str) -> Cluster {
-    // The real name ends with a hash of the path, by which two that read alike are told apart.
+    // The real name ends with a hash of the path, which tells apart paths that become equal.
     let name = format!("sds_{}", path.replace('/', "_").trim_matches('_'));
     #[expect(deprecated, reason = "Envoy Gateway's own field")]
     Cluster {

@@ -1,7 +1,7 @@
 //! A model of istiod: translates objects for an ingress gateway, and answers what Istio's agent answers.
 //!
-//! Filters that are in Istio's own Envoy only (its statistics, its metadata exchange, its ALPN) are left out: the
-//! Envoys here have none of them, and none of them touches a challenge.
+//! Filters that exist in Istio's own Envoy only (its statistics, its metadata exchange, its ALPN) are left out: the
+//! Envoys here have none of them, and none of them affects a challenge.
 
 use std::path::{Path, PathBuf};
 
@@ -54,7 +54,7 @@ use super::pieces::{self, Resource, ads, seconds};
 const EXTENSIONS: &str = "extensions.istio.io/v1alpha1";
 const NETWORKING: &str = "networking.istio.io/v1";
 
-/// The cluster of the socket that a gateway's pod has for credentials.
+/// The cluster of the gateway pod's credential socket.
 const SDS_EXTERNAL: &str = "sds-external";
 
 /// Settings of a gateway besides the objects.
@@ -64,15 +64,15 @@ pub struct Proxy {
     pub namespace: String,
     /// The labels of its pods.
     pub labels: Vec<(String, String)>,
-    /// The Gateway of the Gateway API that it was made for, if it was.
+    /// The Gateway of the Gateway API that the gateway was made for, if any.
     pub gateway_api: Option<String>,
-    /// The credential socket, when it was there as Istio's agent started (node metadata `credential`).
+    /// The credential socket, if it existed when Istio's agent started (node metadata `credential`).
     pub credential_socket: Option<PathBuf>,
-    /// The mesh's extension provider `sds`: its service, and the port of it.
+    /// The mesh's extension provider `sds`: its service, and the service's port.
     pub sds_provider: Option<(String, u16)>,
     /// Ports of a Gateway, each with the port at which its pods listen.
     pub ports: Vec<(u16, u16)>,
-    /// Secrets of its namespace, by their names: a chain and a key in PEM.
+    /// Secrets of the gateway's namespace, by their names: a chain and a key in PEM.
     pub secrets: Vec<(String, (String, String))>,
 }
 
@@ -110,7 +110,7 @@ pub fn has_plugin(objects: &Objects, proxy: &Proxy, port: u16) -> Result<bool> {
     Ok(extensions(objects, proxy)?.iter().any(|extension| extension.is_on(port)))
 }
 
-/// A TrafficExtension, or a WasmPlugin, of which istiod makes one.
+/// A TrafficExtension, or the one that istiod makes of a WasmPlugin.
 struct Extension<'a> {
     name: String,
     short: String,
@@ -123,7 +123,8 @@ fn extensions<'a>(objects: &'a Objects, proxy: &Proxy) -> Result<Vec<Extension<'
     let mut found = Vec::new();
     for kind in ["TrafficExtension", "WasmPlugin"] {
         for object in objects.of(EXTENSIONS, kind) {
-            let (namespace, name) = (text(object, "/metadata/namespace")?, text(object, "/metadata/name")?);
+            let namespace = text(object, "/metadata/namespace")?;
+            let name = text(object, "/metadata/name")?;
             let spec = &object["spec"];
             ensure!(
                 spec["selector"].is_null() || spec["targetRefs"].is_null(),
@@ -153,7 +154,7 @@ fn applies(spec: &Value, proxy: &Proxy) -> bool {
             && reference["name"].as_str().is_some_and(|name| proxy.gateway_api.as_deref() == Some(name))
     };
     match list(spec, "/targetRefs") {
-        // A gateway of the Gateway API goes by targetRefs, others by their labels.
+        // A gateway of the Gateway API is selected by targetRefs, others by their labels.
         [] => proxy.gateway_api.is_none() && has_labels(&spec["selector"]["matchLabels"], proxy),
         references => references.iter().any(refers),
     }
@@ -171,7 +172,7 @@ fn has_labels(labels: &Value, proxy: &Proxy) -> bool {
 }
 
 impl Extension<'_> {
-    /// A gateway is a client in the words of Istio's selectors, and its ports are those of its pods.
+    /// In Istio's selectors a gateway is a client, and its ports are those of its pods.
     fn is_on(&self, port: u16) -> bool {
         let is_it = |selector: &Value| {
             let mode = selector["mode"].as_str().unwrap_or("UNDEFINED");
@@ -202,7 +203,7 @@ impl Extension<'_> {
             Some(path) => {
                 DataSource { specifier: Some(DataSpecifier::Filename(path.to_owned())), ..DataSource::default() }
             }
-            // The agent fetches it and puts the path of its copy there.
+            // The agent fetches the module and replaces the URL by the path of its copy.
             None => bail!("{url} can't be fetched here"),
         };
         let failure_policy = match self.wasm["failStrategy"].as_str() {
@@ -212,7 +213,7 @@ impl Extension<'_> {
             Some(other) => bail!("failStrategy {other}"),
         };
         let configuration = self.wasm["pluginConfig"].as_object().context("no pluginConfig")?;
-        // What the agent takes out of the environment when it fetches stays there for a file.
+        // Variables that the agent removes when it fetches a module stay for a file.
         let environment = EnvironmentVariables {
             key_values: [("ISTIO_META_WASM_PLUGIN_RESOURCE_VERSION".to_owned(), "1".to_owned())].into(),
             ..EnvironmentVariables::default()
@@ -239,7 +240,8 @@ impl Extension<'_> {
 }
 
 fn listeners(gateway: &Value, objects: &Objects, proxy: &Proxy, extensions: &[Extension<'_>]) -> Result<Vec<Resource>> {
-    let (namespace, gateway_name) = (text(gateway, "/metadata/namespace")?, text(gateway, "/metadata/name")?);
+    let namespace = text(gateway, "/metadata/namespace")?;
+    let gateway_name = text(gateway, "/metadata/name")?;
     let mut resources = Vec::new();
     let mut chains: Vec<(u16, FilterChain)> = Vec::new();
     for server in list(gateway, "/spec/servers") {
@@ -287,7 +289,7 @@ fn listeners(gateway: &Value, objects: &Objects, proxy: &Proxy, extensions: &[Ex
     Ok(resources)
 }
 
-/// `*` matches whatever names nothing else does.
+/// `*` matches all names without another match.
 fn server_names(hosts: &[String]) -> Vec<String> {
     hosts.iter().filter(|host| *host != "*").cloned().collect()
 }
@@ -362,7 +364,7 @@ fn routes(
     })
 }
 
-/// The routes of VirtualServices for a host; direct responses will do here.
+/// The routes of VirtualServices for a host; direct responses suffice here.
 fn virtual_service(host: &str, gateway: &Value, objects: &Objects) -> Result<Vec<Route>> {
     let mut routes = Vec::new();
     for service in objects.of(NETWORKING, "VirtualService") {
@@ -400,7 +402,7 @@ fn tls(server: &Value, proxy: &Proxy) -> Result<DownstreamTlsContext> {
     })
 }
 
-/// The three ways of a credential name, in the order in which istiod takes them.
+/// The three kinds of credential names, in the order in which istiod tries them.
 fn credential(name: &str, proxy: &Proxy) -> Result<SdsSecretConfig> {
     let Some(bare) = name.strip_prefix("sds://") else { return Ok(of_kubernetes(name)) };
     if proxy.credential_socket.is_some() {
@@ -463,7 +465,7 @@ fn clusters(objects: &Objects, proxy: &Proxy) -> Result<Vec<Resource>> {
     Ok(resources)
 }
 
-/// The cluster of a port of a ServiceEntry, with its endpoints, and the secret of the agent's that it needs.
+/// The cluster of a port of a ServiceEntry, with its endpoints, and the secret of Istio's agent that the cluster needs.
 fn service(entry: &Value, host: &str, port: &Value, objects: &Objects) -> Result<Vec<Resource>> {
     let number = u16::try_from(port["number"].as_u64().context("a port has a number")?)?;
     let name = outbound(host, number);

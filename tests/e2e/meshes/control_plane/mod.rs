@@ -1,13 +1,12 @@
 //! The control plane of a mesh, as its Envoys know it: an ADS server, with what istiod or Envoy Gateway make of
 //! objects.
 //!
-//! Neither can be had for tests, so [`istiod`] and [`envoy_gateway`] make of the [`Objects`] that `render` prints the
-//! resources that the real ones make (read in their sources: Istio's main of August 2026, Envoy Gateway 1.9), and
-//! [`ControlPlane`] serves them: incremental ADS, and SDS in its state-of-the-world form where Istio's agent answers
-//! it.
+//! Neither runs in tests. So [`istiod`] and [`envoy_gateway`] translate the [`Objects`] that `render` prints into the
+//! resources that the real ones make (after their sources: Istio's main of August 2026, Envoy Gateway 1.9), and
+//! [`ControlPlane`] serves them: incremental ADS, and SDS in its state-of-the-world form where Istio's agent answers.
 //!
-//! Promises: every answer of an Envoy is judged. What it refuses is an error with Envoy's own message, and so is a
-//! stream that begins without its node. Refuses objects that the real one would refuse.
+//! Promises: every response of an Envoy is judged. A rejection is an error with Envoy's own message, and so is a stream
+//! that begins without its node. Refuses objects that the real one would refuse.
 
 pub mod envoy_gateway;
 pub mod istiod;
@@ -31,7 +30,7 @@ use tonic::transport::Server;
 pub use objects::Objects;
 pub use pieces::Resource;
 
-/// A running control plane. Dropped, it ends with all its streams.
+/// A running control plane. When dropped, it ends with all its streams.
 #[derive(Debug)]
 pub struct ControlPlane {
     shared: Arc<Shared>,
@@ -50,9 +49,9 @@ pub(crate) struct Shared {
 pub(crate) struct Ledger {
     /// The id of the node that asked.
     pub(crate) node: String,
-    /// Responses that went out and were not answered yet.
+    /// Number of responses that Envoy has not answered yet.
     pub(crate) open: usize,
-    /// Types of the responses that were taken.
+    /// Types of the accepted responses.
     pub(crate) accepted: Vec<String>,
     /// Rejections and violations of the protocol.
     pub(crate) faults: Vec<String>,
@@ -81,14 +80,14 @@ impl ControlPlane {
                     .add_service(AggregatedDiscoveryServiceServer::new(served.clone()))
                     .add_service(SecretDiscoveryServiceServer::new(served))
                     .serve_with_incoming(UnixListenerStream::new(listener));
-                // What it spawned ends with the runtime.
+                // The spawned tasks end with the runtime.
                 tokio::select! { _ = ended => {}, _ = server => {} }
             });
         });
         Ok(Self { shared, over: Some(over) })
     }
 
-    /// Serves these from now on: what is different goes to the Envoys at once.
+    /// Replaces the resources: the differences go to the Envoys at once.
     pub fn replace(&self, resources: Vec<Resource>) {
         self.shared.resources.send_replace(Arc::new(resources));
     }
@@ -114,7 +113,7 @@ impl ControlPlane {
         Ok(())
     }
 
-    /// How many responses with resources of a type were taken; the end of its name is enough.
+    /// Number of accepted responses with resources of a type; the end of its name is enough.
     pub fn accepted(&self, kind: &str) -> usize {
         self.ledger().accepted.iter().filter(|accepted| accepted.ends_with(kind)).count()
     }

@@ -39,7 +39,7 @@ impl Objects {
         Ok(one)
     }
 
-    /// The one of a kind with this name.
+    /// The object of a kind with this name.
     ///
     /// # Errors
     /// When it is not there.
@@ -59,7 +59,7 @@ pub(super) fn text<'a>(object: &'a Value, pointer: &str) -> Result<&'a str> {
     object.pointer(pointer).and_then(Value::as_str).with_context(|| format!("no text at {pointer} of {object}"))
 }
 
-/// A list of texts in an object; none when it is not there.
+/// A list of texts in an object; empty when it is not there.
 pub(super) fn texts(object: &Value, pointer: &str) -> Vec<String> {
     list(object, pointer).iter().filter_map(Value::as_str).map(str::to_owned).collect()
 }

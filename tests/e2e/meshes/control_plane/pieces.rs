@@ -1,4 +1,4 @@
-//! Envoy's messages, as both control planes put them together.
+//! Envoy's messages, for both control planes.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -38,7 +38,7 @@ use envoy_types::pb::google::protobuf::{Any, Duration};
 use envoy_types::util::pack_any;
 use prost::{Message, Name};
 
-/// The types in the order that xDS wants: what others refer to first.
+/// The types in the order that xDS wants: referenced ones first.
 pub(super) const ORDER: [&str; 6] = [
     "type.googleapis.com/envoy.config.cluster.v3.Cluster",
     "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment",
@@ -63,7 +63,7 @@ pub struct Resource {
 impl Resource {
     pub(super) fn new<M: Message + Name>(name: &str, message: M) -> Self {
         let message = pack_any(message);
-        // What is the same has the same version, and nothing else.
+        // Equal resources have equal versions, and no others.
         let version = message
             .value
             .iter()
@@ -96,7 +96,7 @@ pub(super) fn seconds(seconds: i64) -> Option<Duration> {
     Some(Duration { seconds, nanos: 0 })
 }
 
-/// ADS; a resource of it may be waited for without end.
+/// ADS; a resource may be waited for without end.
 pub(super) fn ads(initial_fetch_timeout: Option<Duration>) -> ConfigSource {
     ConfigSource {
         initial_fetch_timeout,

@@ -41,7 +41,7 @@ trait Asked: Send + 'static {
     fn kind(&self) -> &str;
     fn nonce(&self) -> &str;
     fn refusal(&self) -> Option<&Refusal>;
-    /// Names that are wanted from now on, and that are not any more.
+    /// Names to subscribe to, and to unsubscribe from.
     fn names(&self) -> (Vec<String>, Vec<String>);
     fn answer(due: Due, all: &[Resource]) -> Self::Answer;
 }
@@ -106,7 +106,7 @@ impl Asked for DiscoveryRequest {
     }
 
     fn names(&self) -> (Vec<String>, Vec<String>) {
-        // Each request names all; those of an answer are the ones that were subscribed to.
+        // Each request lists all names; an acknowledgement repeats the subscribed ones.
         match self.response_nonce.is_empty() {
             true => (self.resource_names.clone(), Vec::new()),
             false => (Vec::new(), Vec::new()),
@@ -147,7 +147,7 @@ fn start<A: Asked>(shared: Arc<Shared>, mut requests: Streaming<A>) -> Responses
                 }
             }
         }
-        // Whoever went answers nothing any more.
+        // A client that disconnected answers nothing any more.
         shared.with_ledger(|ledger| ledger.open -= session.open());
     });
     Box::pin(ReceiverStream::new(responses))
@@ -156,7 +156,7 @@ fn start<A: Asked>(shared: Arc<Shared>, mut requests: Streaming<A>) -> Responses
 fn take<A: Asked>(request: &A, is_first: bool, session: &mut Session, shared: &Shared) {
     let answered = session.answered(request.nonce());
     shared.with_ledger(|ledger| {
-        // Envoys before 1.40 repeat it in each incremental message, whatever they are told.
+        // Envoys before 1.40 repeat the node in each incremental message.
         match (request.node(), is_first) {
             (Some(node), true) => ledger.node.clone_from(&node.id),
             (None, true) => ledger.faults.push("a stream begins without the node".to_owned()),

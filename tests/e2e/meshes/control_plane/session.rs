@@ -9,7 +9,7 @@ use super::pieces::{self, Resource};
 pub(super) struct Session {
     types: BTreeMap<String, Subscription>,
     sent: u64,
-    /// The type of each response that was not answered yet, by its nonce.
+    /// The type of each unanswered response, by its nonce.
     open: BTreeMap<String, String>,
 }
 
@@ -32,17 +32,17 @@ pub(super) struct Due {
 }
 
 impl Session {
-    /// The type that was answered with this nonce; none when there is no such response.
+    /// The type of the response with this nonce; `None` for an unknown nonce.
     pub(super) fn answered(&mut self, nonce: &str) -> Option<String> {
         self.open.remove(nonce)
     }
 
-    /// Responses without an answer.
+    /// Number of unanswered responses.
     pub(super) fn open(&self) -> usize {
         self.open.len()
     }
 
-    /// The first request for a type without names is one for all there are.
+    /// Subscribes. The first request for a type without names asks for all resources.
     pub(super) fn subscribe(&mut self, kind: &str, names: &[String], no_more: &[String]) {
         let is_first = !self.types.contains_key(kind);
         let subscription = self.types.entry(kind.to_owned()).or_default();
@@ -53,7 +53,7 @@ impl Session {
             subscription.versions.remove(name);
         }
         for name in names {
-            // One that is subscribed to again is sent again.
+            // A resource that is subscribed to again is sent again.
             subscription.versions.remove(name);
             subscription.names.insert(name.clone());
         }

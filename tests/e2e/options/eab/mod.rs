@@ -1,4 +1,4 @@
-//! `eab`: an account that is bound to one the CA knows by other means (RFC 8555 §7.3.4).
+//! `eab`: an account bound to an external account (RFC 8555 §7.3.4).
 
 mod run;
 mod secrecy;
@@ -21,17 +21,17 @@ const NAME: &str = "bound.example";
 const KEY: [u8; 32] = [0xfb; 32];
 const OTHER_KEY: [u8; 32] = [0xbf; 32];
 
-/// How a permanent error is told: nothing is tried again for an hour.
+/// The end of the log line of a permanent error: the next attempt is an hour away.
 const PERMANENT: &str = ": failed (permanent, 1 in a row), next try in 3600 s";
 
-/// A CA that binds accounts to `kid-1` and `kid-2`, and makes none without.
+/// A CA that binds accounts to `kid-1` and `kid-2`, and refuses accounts without a binding.
 fn ca() -> PebbleOptions {
     let accounts = [("kid-1", KEY), ("kid-2", OTHER_KEY)];
     let external_accounts = accounts.map(|(kid, key)| (kid.to_owned(), URL_SAFE_NO_PAD.encode(key))).to_vec();
     PebbleOptions { external_accounts, ..PebbleOptions::default() }
 }
 
-/// The resolver is bound to this external account, and the sidecar is told so of its key.
+/// A testbed with a resolver bound to this external account, whose sidecar gets its key so.
 fn testbed(kid: &str, key: &str, environment: &[(&str, String)]) -> Result<Testbed> {
     let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
     let arguments = vec!["--eab".to_owned(), format!("le={key}")];
@@ -44,7 +44,7 @@ fn configured(bootstrap: Bootstrap, kid: &str, certificates: &[&[&str]]) -> Resu
     bootstrap.domains(&domains(certificates))?.resolver("eab", &json!({ "kid": kid }))
 }
 
-/// A file with a MAC key, and how the sidecar is told of it.
+/// A file with a MAC key, and the sidecar's argument for it.
 fn file(text: &str) -> Result<(NamedTempFile, String)> {
     let file = NamedTempFile::new()?;
     fs::write(&file, text)?;
@@ -52,7 +52,7 @@ fn file(text: &str) -> Result<(NamedTempFile, String)> {
     Ok((file, key))
 }
 
-/// The account is bound to `kid-1`, with the key that is in the sidecar's file or variable.
+/// Checks that the account is bound to `kid-1`, with the key in the sidecar's file or variable.
 fn bound(key: &str, environment: &[(&str, String)]) -> Result<Testbed> {
     let mut testbed = testbed("kid-1", key, environment)?;
     testbed.served(NAME, PATIENCE)?;
@@ -60,7 +60,7 @@ fn bound(key: &str, environment: &[(&str, String)]) -> Result<Testbed> {
     Ok(testbed)
 }
 
-/// The external accounts that Pebble has bound one to.
+/// The external accounts that Pebble has bound an account to.
 fn bindings(testbed: &Testbed) -> Vec<String> {
     bindings_of(&testbed.pebble)
 }

@@ -1,5 +1,4 @@
-//! The same under `run`, which takes the key, or its place, out of Traefik's configuration for the sidecar in its
-//! process.
+//! The same with `run`, which hands the key, or its source, from Traefik's configuration to the sidecar in its process.
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -36,7 +35,7 @@ fn bound(hmac_encoded: &str, variables: &[(&str, &str)]) -> Result<()> {
     assert_eq!(bindings_of(&scene.stage.pebble), ["kid-1"]);
     let key = URL_SAFE_NO_PAD.encode(KEY);
     for entry in fs::read_dir(scene.stage.place.file("run"))?.flatten() {
-        // Sockets are no files.
+        // Sockets can't be read.
         let Ok(text) = fs::read_to_string(entry.path()) else { continue };
         let is_told = text.contains("hmacEncoded") || text.contains(&key) || text.contains("CA_HMAC");
         ensure!(!is_told, "{} tells of the MAC key", entry.path().display());

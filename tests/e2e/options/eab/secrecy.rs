@@ -1,4 +1,4 @@
-//! The MAC key stays where it belongs.
+//! The MAC key is never shown.
 
 use std::fs;
 
@@ -23,11 +23,11 @@ fn visible(testbed: &Testbed) -> Result<Vec<(&'static str, String)>> {
     ])
 }
 
-/// The key is in none of these texts, in any of its forms.
+/// Checks that the key is in none of these texts, in any of its encodings.
 fn hidden(texts: Vec<(&'static str, String)>, key: [u8; 32]) -> Result<()> {
     for (place, text) in texts {
         for form in [URL_SAFE_NO_PAD.encode(key), STANDARD.encode(key)] {
-            // The half of it would be too much already.
+            // Half of it would be too much already.
             let (half, _) = form.split_at(form.len() / 2);
             ensure!(!text.contains(half), "the MAC key is in {place}");
         }

@@ -28,7 +28,8 @@ pub(crate) fn measure() -> Result<Vec<Figure>> {
 }
 
 fn first_certificate() -> Result<Figure> {
-    let (mut http, mut tls) = (Vec::new(), Vec::new());
+    let mut http = Vec::new();
+    let mut tls = Vec::new();
     for round in 0..ROUNDS {
         let name = format!("first{round}.example");
         http.push(issue(Stage::set(&[vec![name.clone()]])?, &name)?);
@@ -65,10 +66,12 @@ fn visitors() -> Result<Figure> {
     let bootstrap = stage.bootstrap()?.secrets([SITE])?.challenge_chain()?.without_plugin()?;
     let testbed = stage
         .play(bootstrap, &TestbedOptions { sidecar, envoy: EnvoyOptions::default(), ..TestbedOptions::default() })?;
-    let (address, roots) = (testbed.place.websecure_address(), Roots::from_pem(&std::fs::read_to_string(site.root)?)?);
+    let address = testbed.place.websecure_address();
+    let roots = Roots::from_pem(&std::fs::read_to_string(site.root)?)?;
     FakeEngine::take(testbed.sidecar.api())?.publish(1, "a.example")?;
     until("the site's certificate", PATIENCE, || handshake(address, SITE, &roots))?;
-    let (mut with, mut without) = (Vec::new(), Vec::new());
+    let mut with = Vec::new();
+    let mut without = Vec::new();
     for _ in 0..ROUNDS {
         without.push(p99(address, &roots)?);
         let open: Result<Vec<_>> = (0..OPEN).map(|_| acme_tls::stall(address, "a.example")).collect();

@@ -56,7 +56,8 @@ pub(crate) fn table(figures: &[Figure]) -> String {
             (_, true) => "met",
             (_, false) => "MISSED",
         };
-        let (baseline, ratio) = (show(baseline, digits), show(ratio, 2));
+        let baseline = show(baseline, digits);
+        let ratio = show(ratio, 2);
         lines.push(format!("{name:width$}  {value:>12.digits$} {unit:6} {baseline:>12} {ratio:>7}  {goal} {mark}"));
     }
     lines.join("\n")

@@ -11,7 +11,9 @@ use crate::minimal;
 use crate::stage::Stage;
 
 pub(crate) fn measure() -> Result<Vec<Figure>> {
-    let (mut whole, mut raw, mut start) = (Vec::new(), Vec::new(), Vec::new());
+    let mut whole = Vec::new();
+    let mut raw = Vec::new();
+    let mut start = Vec::new();
     for round in 0..ROUNDS {
         let name = format!("first{round}.example");
         let stage = Stage::set(&[vec![name.clone()]])?;
@@ -28,7 +30,9 @@ pub(crate) fn measure() -> Result<Vec<Figure>> {
         testbed.served_by(&name, &roots, Duration::from_secs(30))?;
         start.push(started.elapsed().as_secs_f64());
     }
-    let (whole, raw, start) = (median(&whole), median(&raw), median(&start));
+    let whole = median(&whole);
+    let raw = median(&raw);
+    let start = median(&start);
     Ok(vec![
         Figure::new("start of Envoy with certificates stored", start, "s", None, &Goal::None),
         Figure::new("first certificate from empty storage, with the start of Envoy", whole, "s", None, &Goal::None),

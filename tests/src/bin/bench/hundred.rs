@@ -22,7 +22,9 @@ const MAX_VOID: usize = 10;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) fn measure() -> Result<Vec<Figure>> {
-    let (mut whole, mut raw, mut requests) = (Vec::new(), Vec::new(), Vec::new());
+    let mut whole = Vec::new();
+    let mut raw = Vec::new();
+    let mut requests = Vec::new();
     let mut void = 0;
     while whole.len() < ROUNDS {
         let (outcome, deadlocked) = round(set()?)?;
@@ -46,7 +48,8 @@ pub(crate) fn measure() -> Result<Vec<Figure>> {
             Err(error) => return Err(error),
         }
     }
-    let (whole, raw) = (median(&whole), median(&raw));
+    let whole = median(&whole);
+    let raw = median(&raw);
     let name = "100 certificates from empty storage to all served, with the start of Envoy";
     Ok(vec![
         Figure::new(name, whole, "s", Some(raw), &Goal::ValueAtMost(2.0)),

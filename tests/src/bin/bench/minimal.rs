@@ -91,7 +91,8 @@ impl Client {
         }
         let order = json!({"identifiers": [{"type": "dns", "value": name}]});
         let answer = self.post(connection, &self.new_order, Some(&order)).await?;
-        let (order_url, order) = (answer.location()?, answer.json()?);
+        let order_url = answer.location()?;
+        let order = answer.json()?;
         let authorization_url = text(&order["authorizations"][0])?;
         let authorization = self.post(connection, &authorization_url, None).await?.json()?;
         let challenges = authorization["challenges"].as_array().context("no challenges")?;

@@ -18,7 +18,8 @@ const ROUNDS: usize = 3;
 
 pub(crate) fn measure() -> Result<Vec<Figure>> {
     let round = |count| (0..ROUNDS).map(|_| plan(count)).collect::<Result<Vec<f64>>>();
-    let (half, many) = (median(&round(HALF)?), median(&round(MANY)?));
+    let half = median(&round(HALF)?);
+    let many = median(&round(MANY)?);
     let name = "deciding what to order, 10,000 names against 10,000 certificates";
     Ok(vec![Figure::new(name, many, "ms", None, &Goal::ValueAtMost(50.0)), growth(half, many)])
 }

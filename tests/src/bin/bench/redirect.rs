@@ -26,7 +26,8 @@ pub(crate) fn measure() -> Result<Vec<Figure>> {
         Ok(())
     })?;
     let plain = Plain::start(&testbed, "Hello.\n")?;
-    let (mut others, mut redirects) = (Pair::default(), Pair::default());
+    let mut others = Pair::default();
+    let mut redirects = Pair::default();
     for _ in 0..ROUNDS {
         others.baseline.push(load_for(OTHER, plain.address, "/")?);
         others.measured.push(load_for(OTHER, testbed.place.web_address(), "/")?);

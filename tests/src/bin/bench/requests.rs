@@ -35,7 +35,8 @@ pub(crate) fn measure() -> Result<Vec<Figure>> {
 
     let plain = Plain::start(&testbed, &answer.text())?;
     let with_plugin = testbed.place.web_address();
-    let (mut others, mut challenges) = (Pair::default(), Pair::default());
+    let mut others = Pair::default();
+    let mut challenges = Pair::default();
     for _ in 0..ROUNDS {
         others.baseline.push(load(plain.address, "/")?);
         others.measured.push(load(with_plugin, "/")?);
@@ -181,7 +182,8 @@ impl Pair {
         let middle = |loads: &[Load], part: fn(&Load) -> f64| median(&loads.iter().map(part).collect::<Vec<_>>());
         let rate = |loads| middle(loads, |load| load.per_second);
         let p99 = |loads| middle(loads, |load| load.p99_millis);
-        let (measured, baseline) = (&self.measured, &self.baseline);
+        let measured = &self.measured;
+        let baseline = &self.baseline;
         let goal = Goal::RatioAtLeast(least);
         vec![
             Figure::new(&format!("{name}, rate"), rate(measured), "1/s", Some(rate(baseline)), &goal),

@@ -12,7 +12,8 @@ use crate::figure::{Figure, Goal, median};
 pub(crate) const NAME: &str = "first.example";
 
 pub(crate) fn measure() -> Result<Vec<Figure>> {
-    let (mut first, mut again) = (Vec::new(), Vec::new());
+    let mut first = Vec::new();
+    let mut again = Vec::new();
     for round in 0..ROUNDS {
         let stage = Stage::new(&format!("bench-run{round}"), &PebbleOptions::default())?;
         let roots = stage.pebble.roots()?;

@@ -6,7 +6,7 @@ use crate::messages::{DeltaDiscoveryRequest, DiscoveryRequest};
 use proptest::prelude::*;
 
 use super::super::{DeltaSession, Service, Session, SotwSession};
-use super::{World, content, error, pair};
+use super::{Contents, content, error, pair};
 use crate::secret::TYPE_URL;
 
 /// Any text, now and then one that means something.
@@ -56,8 +56,8 @@ fn sotw_request() -> impl Strategy<Value = DiscoveryRequest> {
     )
 }
 
-fn world() -> World {
-    World { default: Some(pair("1")), ..World::default() }
+fn contents() -> Contents {
+    Contents { default: Some(pair("1")), ..Contents::default() }
 }
 
 proptest! {
@@ -65,7 +65,8 @@ proptest! {
 
     #[test]
     fn delta_sends_only_what_is_subscribed(requests in prop::collection::vec(delta_request(), 0..8)) {
-        let (mut session, world) = (DeltaSession::new(Service::Secrets, "s".to_owned()), world());
+        let mut session = DeltaSession::new(Service::Secrets, "s".to_owned());
+        let contents = contents();
         let mut subscribed = HashSet::new();
         for request in requests {
             if session.request(&request).is_err() {
@@ -75,7 +76,7 @@ proptest! {
                 subscribed.remove(name);
             }
             subscribed.extend(request.resource_names_subscribe);
-            while let Some(response) = session.next(&world) {
+            while let Some(response) = session.next(&contents) {
                 prop_assert!(response.resources.iter().all(|resource| subscribed.contains(&resource.name)));
             }
         }
@@ -83,12 +84,13 @@ proptest! {
 
     #[test]
     fn the_state_of_the_world_has_only_what_is_asked_for(requests in prop::collection::vec(sotw_request(), 0..8)) {
-        let (mut session, world) = (SotwSession::new(Service::Secrets, "s".to_owned()), world());
+        let mut session = SotwSession::new(Service::Secrets, "s".to_owned());
+        let contents = contents();
         for request in requests {
             if session.request(&request).is_err() {
                 continue;
             }
-            while let Some(response) = session.next(&world) {
+            while let Some(response) = session.next(&contents) {
                 let mut names = response.resources.iter().map(|resource| content(resource).0);
                 prop_assert!(names.all(|name| request.resource_names.contains(&name)));
             }

@@ -21,16 +21,16 @@ use pki::Pair;
 
 /// Certificates by name; the content of each is its version.
 #[derive(Default)]
-struct World {
+struct Contents {
     best: RefCell<HashMap<String, Arc<Pair>>>,
     default: Option<Arc<Pair>>,
 }
 
-impl World {
+impl Contents {
     fn of(names: &[(&str, &str)]) -> Self {
-        let world = Self::default();
-        names.iter().for_each(|(name, version)| world.put(name, version));
-        world
+        let contents = Self::default();
+        names.iter().for_each(|(name, version)| contents.put(name, version));
+        contents
     }
 
     fn put(&self, name: &str, version: &str) {
@@ -42,7 +42,7 @@ impl World {
     }
 }
 
-impl Source for World {
+impl Source for Contents {
     fn best(&self, _: &str, name: &ResourceName) -> Option<Arc<Pair>> {
         let best = self.best.borrow();
         name.certificate().and_then(|name| best.get(name.as_str()).or(self.default.as_ref())).cloned()

@@ -7,7 +7,7 @@ use crate::messages::{DeltaDiscoveryRequest, DiscoveryRequest};
 use proptest::prelude::*;
 
 use super::super::{DeltaSession, ResourceName, Service, Session, SotwSession, Source};
-use super::{World, content, error};
+use super::{Contents, content, error};
 use crate::catalog::Changed;
 use crate::secret::TYPE_URL;
 use pki::Name;
@@ -136,9 +136,9 @@ impl Client {
     }
 
     /// When everything has been read and settled, each subscribed name is at its best version, unless that is bad.
-    fn check_end(&self, world: &World, says_absent: bool) -> Result<(), TestCaseError> {
+    fn check_end(&self, contents: &Contents, says_absent: bool) -> Result<(), TestCaseError> {
         for name in &self.subscribed {
-            let best = world.best(name, &ResourceName::parse(name)).map(|pair| pair.version.clone());
+            let best = contents.best(name, &ResourceName::parse(name)).map(|pair| pair.version.clone());
             let unsayable = best.is_none() && !says_absent;
             if !unsayable && !best.as_deref().is_some_and(is_bad) {
                 prop_assert_eq!(self.applied.get(name), Some(&best), "{} is not at its best", name);
@@ -213,25 +213,32 @@ impl Driven for SotwSession {
 
 /// Runs the events, then lets everything settle, then looks at the outcome.
 fn run<S: Driven>(events: Vec<Event>) -> Result<(), TestCaseError> {
-    let (mut session, world, mut client) = (S::fresh(), World::default(), Client::default());
+    let mut session = S::fresh();
+    let contents = Contents::default();
+    let mut client = Client::default();
     for event in events {
-        step(&mut session, &world, &mut client, event)?;
+        step(&mut session, &contents, &mut client, event)?;
     }
     for rounds in 0.. {
         prop_assert!(rounds < 100, "it never comes to rest");
         let unsettled = client.unsettled.len();
-        step(&mut session, &world, &mut client, Event::Read)?;
+        step(&mut session, &contents, &mut client, Event::Read)?;
         if client.unsettled.is_empty() && unsettled == 0 && !session.is_due() {
             break;
         }
         if client.unsettled.len() == unsettled {
-            step(&mut session, &world, &mut client, Event::Settle)?;
+            step(&mut session, &contents, &mut client, Event::Settle)?;
         }
     }
-    client.check_end(&world, S::SAYS_ABSENT)
+    client.check_end(&contents, S::SAYS_ABSENT)
 }
 
-fn step<S: Driven>(session: &mut S, world: &World, client: &mut Client, event: Event) -> Result<(), TestCaseError> {
+fn step<S: Driven>(
+    session: &mut S,
+    contents: &Contents,
+    client: &mut Client,
+    event: Event,
+) -> Result<(), TestCaseError> {
     match event {
         Event::Subscribe(numbers) => {
             // In the state of the world there is no asking again for a name that is there.
@@ -250,18 +257,18 @@ fn step<S: Driven>(session: &mut S, world: &World, client: &mut Client, event: E
             send_subscription(session, client, &[], &names)?;
         }
         Event::Change(number, 0) => {
-            world.remove(canonical(number).as_str());
+            contents.remove(canonical(number).as_str());
             session.changed(&Changed::Names(vec![canonical(number)]));
         }
         Event::Change(number, version) => {
-            world.put(canonical(number).as_str(), &version.to_string());
+            contents.put(canonical(number).as_str(), &version.to_string());
             session.changed(&Changed::Names(vec![canonical(number)]));
         }
         Event::Read => {
             // A client of the state of the world settles a response before it sends its names again, so that one is
             // under way at a time here.
             let may = S::SAYS_ABSENT || client.unsettled.is_empty();
-            if let Some(response) = may.then(|| session.next(world)).flatten() {
+            if let Some(response) = may.then(|| session.next(contents)).flatten() {
                 client.read(S::seen(&response), !S::SAYS_ABSENT)?;
             }
         }

@@ -40,7 +40,8 @@ pub(super) fn notes(setup: &Setup, around: &Around, standing: &Standing, args: &
 
 /// The command that replaces the remaining placeholders by the sidecar's tokens.
 fn fill_in(storage: &str, standing: &Standing, args: &RenderArgs) -> Option<String> {
-    let (mut variables, mut names) = (String::new(), Vec::new());
+    let mut variables = String::new();
+    let mut names = Vec::new();
     for (stands, placeholder, file, suffix) in [
         (standing.has_api_placeholder, protocol::tokens::API, &args.api_token_file, ".api-token"),
         (standing.has_sds_placeholder, protocol::tokens::SDS, &args.sds_token_file, ".sds-token"),

@@ -9,7 +9,8 @@ use super::commands::quoted;
 
 /// The steps left to do: filling in, applying, and the pods' needs that no object covers.
 pub(super) fn notes(setup: &Setup, args: &RenderArgs) -> Vec<String> {
-    let (mut given, mut variables) = (String::new(), Vec::new());
+    let mut given = String::new();
+    let mut variables = Vec::new();
     if args.mesh.image == IMAGE {
         given.push_str("ENVOY_AUTOCERT_IMAGE=IMAGE ");
         variables.push(IMAGE.trim_matches(['$', '{', '}']));

@@ -48,7 +48,8 @@ impl Refusal {
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Port { entry_point, address, flag, .. } = &self.port;
-        let (ip, port) = (address.ip(), address.port());
+        let ip = address.ip();
+        let port = address.port();
         let entry_point = acme::one_line(entry_point);
         write!(f, "{address} (entry point {entry_point}): ")?;
         let another = format!("name another address by {}", acme::one_line(flag));

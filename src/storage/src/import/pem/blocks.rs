@@ -95,7 +95,8 @@ impl Blocks {
 impl Certificate {
     fn read(der: Vec<u8>) -> Option<Self> {
         let (_, parsed) = X509Certificate::from_der(&der).ok()?;
-        let (subject, issuer) = (parsed.subject().as_raw().to_vec(), parsed.issuer().as_raw().to_vec());
+        let subject = parsed.subject().as_raw().to_vec();
+        let issuer = parsed.issuer().as_raw().to_vec();
         let public = parsed.public_key().subject_public_key.data.to_vec();
         let not_after = parsed.validity().not_after.timestamp();
         Some(Self { der, public, subject, issuer, not_after })

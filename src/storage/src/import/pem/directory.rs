@@ -10,7 +10,7 @@ use super::keys::Keys;
 use super::take;
 use crate::import::found::{Found, FoundCertificate};
 use crate::import::tree::{MAX_FILE_BYTES, ReadError, Tree, is_link};
-use crate::import::{kubernetes, way_out};
+use crate::import::{kubernetes, unsupported};
 use base::shell_word::quoted;
 
 /// Depth of the search for files: `live/NAME/fullchain` has two.
@@ -41,7 +41,8 @@ impl File {
 /// When it is none, can't be listed, or has more than [`MAX_FILES`].
 pub(in crate::import) fn read(directory: &Path) -> Result<Found, ReadError> {
     let tree = Tree::open(directory)?;
-    let (mut found, mut files) = (Found::default(), Vec::new());
+    let mut found = Found::default();
+    let mut files = Vec::new();
     let mut closed = Vec::new();
     for path in paths(&tree)? {
         if let Err(error) = file(&tree, path, &mut files, &mut found) {
@@ -69,7 +70,8 @@ pub(in crate::import) fn read(directory: &Path) -> Result<Found, ReadError> {
 
 /// All files, of the nearest directories first.
 fn paths(tree: &Tree) -> Result<Vec<PathBuf>, ReadError> {
-    let (mut files, mut directories) = (Vec::new(), vec![tree.path("")]);
+    let mut files = Vec::new();
+    let mut directories = vec![tree.path("")];
     for _ in 0..=MAX_DEPTH {
         let mut further = Vec::new();
         for path in directories.iter().map(|directory| tree.list(directory)).collect::<Result<Vec<_>, _>>()?.concat() {
@@ -94,7 +96,7 @@ fn file(tree: &Tree, path: PathBuf, files: &mut Vec<File>, found: &mut Found) ->
     }
     let Some(content) = tree.read(&path)? else { return Ok(()) };
     let place = tree.place(&path);
-    if let Some(other) = way_out::binary(&content) {
+    if let Some(other) = unsupported::binary(&content) {
         if other.holds_keys() {
             found.leave_out(place, other.with(&path));
         }

@@ -15,7 +15,7 @@ pub(super) use self::blocks::last_day;
 use self::blocks::{Blocks, Certificate};
 use super::found::{Found, FoundCertificate};
 use super::tree::{Content, MAX_FILE_BYTES, ReadError, read_file};
-use super::way_out;
+use super::unsupported;
 use base::shell_word::quoted;
 use keys::Keys;
 use pki::secret::Secret;
@@ -32,7 +32,7 @@ const MAX_LEAVES: usize = 100;
 pub(super) fn read(path: &Path, content: &Content, key: Option<&Path>) -> Result<Found, ReadError> {
     let mut found = Found::default();
     let place = path.display().to_string();
-    if let Some(other) = way_out::binary(&content.bytes) {
+    if let Some(other) = unsupported::binary(&content.bytes) {
         found.leave_out(place, other.with(path));
         return Ok(found);
     }
@@ -60,7 +60,7 @@ fn take_named(blocks: &mut Blocks, path: &Path, text: &[u8], found: &mut Found) 
     if blocks.keys.is_empty() {
         let what = named.oddities.first().copied().unwrap_or("there is no private key in it; expected one in PEM");
         let what = what.replace("FILE", &path.display().to_string());
-        let binary = way_out::binary(text).map(|other| other.with(path));
+        let binary = unsupported::binary(text).map(|other| other.with(path));
         found.leave_out(path.display().to_string(), binary.unwrap_or(what));
     }
 }

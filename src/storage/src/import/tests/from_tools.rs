@@ -69,7 +69,8 @@ fn acmetools_live_and_certs_are_one_certificate() {
 
 #[test]
 fn a_bundle_of_haproxys_is_taken_in_either_order_alone_and_in_a_directory() {
-    let (chain, key) = ("acme.sh/rsa.example/fullchain.cer", "acme.sh/rsa.example/rsa.example.key");
+    let chain = "acme.sh/rsa.example/fullchain.cer";
+    let key = "acme.sh/rsa.example/rsa.example.key";
     for bundle in [text(chain) + &text(key), text(key) + &text(chain)] {
         let scene = Scene::new();
         scene.write_source(&bundle);

@@ -159,7 +159,8 @@ fn reason<'a>(report: &'a Report, place: &str) -> &'a str {
 }
 
 fn entry(pem: &Pem, names: &[&str]) -> Value {
-    let (chain, key) = (BASE64.encode(&pem.chain), BASE64.encode(&pem.key));
+    let chain = BASE64.encode(&pem.chain);
+    let key = BASE64.encode(&pem.key);
     json!({ "domain": { "main": names[0], "sans": names[1..] }, "certificate": chain, "key": key, "Store": "default" })
 }
 

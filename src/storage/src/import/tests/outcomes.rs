@@ -12,7 +12,8 @@ use crate::{Offline, Storages};
 #[test]
 fn a_stored_certificate_that_lasts_longer_stays_and_an_older_one_is_replaced() {
     let scene = Scene::new();
-    let (older, newer) = (pem(&["a.example"], 10), pem(&["a.example"], 60));
+    let older = pem(&["a.example"], 10);
+    let newer = pem(&["a.example"], 60);
     let file = |pem: &Pem| json!({ "le": { "Certificates": [entry(pem, &["a.example"])] } }).to_string();
     scene.write_source(file(&newer));
     assert_eq!(count(&scene.import(None), Outcome::Imported), 1);
@@ -70,7 +71,8 @@ fn the_signatures_of_all_cas_are_known_and_a_common_name_is_no_name() {
     ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let ca = CertifiedIssuer::self_signed(ca, key).unwrap();
     let signed = |names: &[&str]| {
-        let (key, mut leaf) = (KeyPair::generate().unwrap(), params(names, 60));
+        let key = KeyPair::generate().unwrap();
+        let mut leaf = params(names, 60);
         leaf.distinguished_name.push(DnType::CommonName, "b.example");
         let leaf = leaf.signed_by(&key, &ca).unwrap();
         Pem { chain: format!("{}{}", leaf.pem(), ca.pem()), key: key.serialize_pem() }

@@ -14,7 +14,8 @@ const CERTBOT: [&str; 2] = ["fullchain.pem", "privkey.pem"];
 /// B1: decided by the tool's own record of the CA; the issuer's name says nothing.
 #[test]
 fn a_certificate_of_a_test_system_is_left_out_unless_it_is_asked_for_and_never_displaces_a_trusted_one() {
-    let (trusted, test) = (pem(&["a.example"], 20), pem(&["a.example"], 80));
+    let trusted = pem(&["a.example"], 20);
+    let test = pem(&["a.example"], 80);
     let staging = "https://acme-staging-v02.api.letsencrypt.org/directory";
     let caddys = |scene: &Scene, ca: &str, pem: &Pem, data: serde_json::Value| {
         let path = format!("certificates/{ca}.api.letsencrypt.org-directory/a.example/a.example");
@@ -204,7 +205,8 @@ fn a_self_signed_pair_is_taken_and_what_that_means_is_told() {
 
 #[test]
 fn a_pair_that_does_not_belong_together_and_a_key_with_a_passphrase_are_told() {
-    let (one, two) = (pem(&["a.example"], 60), pem(&["b.example"], 60));
+    let one = pem(&["a.example"], 60);
+    let two = pem(&["b.example"], 60);
     let encrypted = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
     let older = "-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\nAAAA\n-----END EC PRIVATE KEY-----\n";
     for (key, expected) in [

@@ -14,7 +14,9 @@ use crate::import::{ChoiceError, ImportError, Outcome, import};
 #[test]
 fn traefiks_file_comes_with_its_resolvers_and_what_is_damaged_in_it_is_named() {
     let scene = Scene::new();
-    let (one, two, ended) = (pem(&["a.example", "b.example"], 60), pem(&["c.example"], 60), pem(&["d.example"], -1));
+    let one = pem(&["a.example", "b.example"], 60);
+    let two = pem(&["c.example"], 60);
+    let ended = pem(&["d.example"], -1);
     let mixed = Pem { chain: one.chain.clone(), key: two.key.clone() };
     let p384 = BASE64.encode(KeyPair::generate_for(&PKCS_ECDSA_P384_SHA384).unwrap().serialize_der());
     let file = json!({
@@ -49,7 +51,8 @@ fn traefiks_file_comes_with_its_resolvers_and_what_is_damaged_in_it_is_named() {
 
 #[test]
 fn traefik_1_comes_in_both_of_its_shapes() {
-    let (one, two) = (pem(&["a.example"], 60), pem(&["b.example", "c.example"], 60));
+    let one = pem(&["a.example"], 60);
+    let two = pem(&["b.example", "c.example"], 60);
     let base64 = |text: &str| BASE64.encode(text);
     let flat = json!({
         "Account": account(&account_key(), "https://ca.example/1"),

@@ -11,13 +11,13 @@ use base::shell_word::quoted;
 
 /// A kind of file that can't be imported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Other {
+pub(super) struct Unsupported {
     what: &'static str,
     /// The advice; FILE stands for the path.
-    way: &'static str,
+    advice: &'static str,
 }
 
-impl Other {
+impl Unsupported {
     /// True for a file that may hold a certificate, a key, or both.
     pub(super) fn holds_keys(self) -> bool {
         self != ARCHIVE
@@ -25,37 +25,37 @@ impl Other {
 
     /// The message for the file at this path.
     pub(super) fn with(self, path: &Path) -> String {
-        let way = self.way.replace("FILE", &quoted(&path.display().to_string()));
-        format!("it is {}: {way}", self.what)
+        let advice = self.advice.replace("FILE", &quoted(&path.display().to_string()));
+        format!("it is {}: {advice}", self.what)
     }
 }
 
-const PKCS12: Other = Other {
+const PKCS12: Unsupported = Unsupported {
     what: "PKCS#12",
-    way: "`openssl pkcs12 -in FILE -nodes -out bundle.pem` (with -legacy for one of an old program) asks for its password \
+    advice: "`openssl pkcs12 -in FILE -nodes -out bundle.pem` (with -legacy for one of an old program) asks for its password \
           and writes PEM; import bundle.pem, and remove it then",
 };
-const KEYSTORE: Other = Other {
+const KEYSTORE: Unsupported = Unsupported {
     what: "a Java keystore",
-    way: "`keytool -importkeystore -srckeystore FILE -destkeystore bundle.p12 -deststoretype PKCS12` and `openssl pkcs12 \
+    advice: "`keytool -importkeystore -srckeystore FILE -destkeystore bundle.p12 -deststoretype PKCS12` and `openssl pkcs12 \
           -in bundle.p12 -nodes -out bundle.pem` write PEM; import bundle.pem, and remove both then",
 };
-const CERTIFICATE_DER: Other = Other {
+const CERTIFICATE_DER: Unsupported = Unsupported {
     what: "a certificate in DER",
-    way: "`openssl x509 -inform DER -in FILE -out chain.pem` writes PEM; import that, with --key KEY.pem",
+    advice: "`openssl x509 -inform DER -in FILE -out chain.pem` writes PEM; import that, with --key KEY.pem",
 };
-const KEY_DER: Other = Other {
+const KEY_DER: Unsupported = Unsupported {
     what: "a private key in DER",
-    way: "`openssl pkey -inform DER -in FILE -out key.pem` writes PEM; import the chain with --key key.pem",
+    advice: "`openssl pkey -inform DER -in FILE -out key.pem` writes PEM; import the chain with --key key.pem",
 };
-const PKCS7_DER: Other = Other {
+const PKCS7_DER: Unsupported = Unsupported {
     what: "PKCS#7, a chain without a key",
-    way: "`openssl pkcs7 -inform DER -in FILE -print_certs -out chain.pem` writes PEM; import that, with --key KEY.pem",
+    advice: "`openssl pkcs7 -inform DER -in FILE -print_certs -out chain.pem` writes PEM; import that, with --key KEY.pem",
 };
-const ARCHIVE: Other = Other { what: "an archive", way: "unpack FILE, and import what is in it" };
+const ARCHIVE: Unsupported = Unsupported { what: "an archive", advice: "unpack FILE, and import what is in it" };
 
 /// Recognises a binary file by its first bytes.
-pub(super) fn binary(bytes: &[u8]) -> Option<Other> {
+pub(super) fn binary(bytes: &[u8]) -> Option<Unsupported> {
     match bytes {
         [0xfe, 0xed, 0xfe, 0xed, ..] | [0xce, 0xce, 0xce, 0xce, ..] => Some(KEYSTORE),
         [0x1f, 0x8b, ..] | [b'P', b'K', 3, 4, ..] | [b'B', b'Z', b'h', ..] | [0xfd, b'7', b'z', ..] => Some(ARCHIVE),
@@ -67,7 +67,7 @@ pub(super) fn binary(bytes: &[u8]) -> Option<Other> {
 }
 
 /// Recognises a sequence of DER by its first member. `rest` begins with the sequence's length.
-fn der(whole: &[u8], rest: &[u8]) -> Option<Other> {
+fn der(whole: &[u8], rest: &[u8]) -> Option<Unsupported> {
     let (first, rest) = rest.split_first()?;
     let more = match first {
         0..=0x80 => 0,
@@ -82,70 +82,76 @@ fn der(whole: &[u8], rest: &[u8]) -> Option<Other> {
 }
 
 /// Configurations, by a word in them. The first match counts.
-const CONFIGURATIONS: [(&[&str], Other); 6] = [
+const CONFIGURATIONS: [(&[&str], Unsupported); 6] = [
     (
         &["certificatesResolvers", "certificatesresolvers", "[acme]", "entryPoints"],
-        Other {
+        Unsupported {
             what: "Traefik's configuration",
-            way: "its certificates are in the file that acme.storage names in it (acme.json): import that; FILE itself is \
+            advice: "its certificates are in the file that acme.storage names in it (acme.json): import that; FILE itself is \
                   for `envoy-autocert run --config`",
         },
     ),
     (
         &["ssl_certificate", "acme_issuer"],
-        Other {
+        Unsupported {
             what: "nginx's configuration",
-            way: "import the files that it names: `import CHAIN.pem --key KEY.pem` for ssl_certificate and \
+            advice: "import the files that it names: `import CHAIN.pem --key KEY.pem` for ssl_certificate and \
                   ssl_certificate_key, and the state_path of each acme_issuer",
         },
     ),
     (
         &["SSLCertificateFile", "MDomain"],
-        Other {
+        Unsupported {
             what: "Apache's configuration",
-            way: "import the files that it names: `import CHAIN.pem --key KEY.pem` for SSLCertificateFile and \
+            advice: "import the files that it names: `import CHAIN.pem --key KEY.pem` for SSLCertificateFile and \
                   SSLCertificateKeyFile, and the MDStoreDir of mod_md",
         },
     ),
     (
         &["\nfrontend "],
-        Other { what: "HAProxy's configuration", way: "import the file or the directory that `crt` names in it" },
+        Unsupported {
+            what: "HAProxy's configuration",
+            advice: "import the file or the directory that `crt` names in it",
+        },
     ),
     (
         &["\"apps\"", "reverse_proxy", "Caddyfile"],
-        Other {
+        Unsupported {
             what: "Caddy's configuration",
-            way: "its certificates are in Caddy's data directory (~/.local/share/caddy, /var/lib/caddy/.local/share/caddy, \
+            advice: "its certificates are in Caddy's data directory (~/.local/share/caddy, /var/lib/caddy/.local/share/caddy, \
                   or the volume /data of its container): import that",
         },
     ),
     (
         &["renewalparams"],
-        Other { what: "how certbot renews a certificate", way: "import certbot's whole directory (/etc/letsencrypt)" },
+        Unsupported {
+            what: "how certbot renews a certificate",
+            advice: "import certbot's whole directory (/etc/letsencrypt)",
+        },
     ),
 ];
 
-const WIN_ACME: Other = Other {
+const WIN_ACME: Unsupported = Unsupported {
     what: "win-acme's",
-    way: "it keeps certificates in Windows' store and as PKCS#12: have it write PEM (wacs --store pemfiles), or turn each \
+    advice: "it keeps certificates in Windows' store and as PKCS#12: have it write PEM (wacs --store pemfiles), or turn each \
           .pfx into PEM (`openssl pkcs12 -in NAME.pfx -nodes -out NAME.pem`; the password is in the renewal's details), and \
           import the directory with the PEM files",
 };
 
-const SDS: Other = Other {
+const SDS: Unsupported = Unsupported {
     what: "a secret of Envoy's",
-    way: "import the files that it names: `import CHAIN.pem --key KEY.pem` for certificate_chain and private_key (what \
+    advice: "import the files that it names: `import CHAIN.pem --key KEY.pem` for certificate_chain and private_key (what \
           stands in FILE itself goes into two files first)",
 };
 
-const ENVOY: Other = Other {
+const ENVOY: Unsupported = Unsupported {
     what: "Envoy's configuration",
-    way: "import the files that it names: `import CHAIN.pem --key KEY.pem` for certificate_chain and private_key; FILE \
+    advice: "import the files that it names: `import CHAIN.pem --key KEY.pem` for certificate_chain and private_key; FILE \
           itself is for `envoy-autocert render --into`",
 };
 
 /// Recognises a text that is known to hold no certificates.
-pub(super) fn configuration(text: &[u8]) -> Option<Other> {
+pub(super) fn configuration(text: &[u8]) -> Option<Unsupported> {
     let text = String::from_utf8_lossy(text);
     if is_win_acmes(&text) {
         return Some(WIN_ACME);
@@ -162,7 +168,7 @@ fn is_win_acmes(text: &str) -> bool {
 }
 
 /// Recognises a directory that is known to hold no certificates that can be imported.
-pub(super) fn directory(path: &Path) -> Option<Other> {
+pub(super) fn directory(path: &Path) -> Option<Unsupported> {
     let is_renewal = |entry: &PathBuf| entry.to_string_lossy().ends_with(".renewal.json");
     let mut directories: Vec<PathBuf> = entries(path).into_iter().filter(|entry| entry.is_dir()).collect();
     directories.push(path.to_owned());
@@ -175,7 +181,7 @@ mod tests {
 
     use super::*;
 
-    fn way(other: Option<Other>) -> String {
+    fn advice(other: Option<Unsupported>) -> String {
         other.unwrap().with(Path::new("x"))
     }
 
@@ -190,7 +196,7 @@ mod tests {
             (certificate.der(), "openssl x509 -inform DER"),
             (b"\x1f\x8b\x08", "unpack x"),
         ] {
-            assert!(way(binary(bytes)).contains(expected), "{expected}");
+            assert!(advice(binary(bytes)).contains(expected), "{expected}");
         }
         for other in [&b""[..], b"{}", b"0", b"0\x84", b"0\xff\xff"] {
             assert_eq!(binary(other), None);
@@ -208,7 +214,7 @@ mod tests {
             ("static_resources:\n  listeners: []\n", "render --into"),
             ("{\"LastFriendlyName\": \"x\"}", "wacs --store pemfiles"),
         ] {
-            assert!(way(configuration(text.as_bytes())).contains(expected), "{text}");
+            assert!(advice(configuration(text.as_bytes())).contains(expected), "{text}");
         }
         assert_eq!(configuration(b"hello"), None);
     }

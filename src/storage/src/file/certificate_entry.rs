@@ -1,4 +1,4 @@
-//! A certificate's place in the list of its resolver.
+//! The members of `Certificates` in a resolver of the file.
 
 use crate::record::Certificate;
 use crate::store::Versioned;
@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 /// A member of `Certificates`.
 #[derive(Clone)]
-pub(super) enum Slot {
+pub(super) enum CertificateEntry {
     Certificate(Arc<Stored>),
     /// An unreadable certificate, which stays as it was.
-    Kept(Arc<Value>),
+    Unreadable(Arc<Value>),
 }
 
 /// A certificate with the members around it in the file.

@@ -56,14 +56,14 @@ impl Note {
 
 /// The history of a storage, from the files next to it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Before {
+pub(super) struct History {
     /// The note; `None` without a lock file.
     note: Option<Note>,
     /// A file that only a sidecar that used the storage has made.
     known_by: Option<PathBuf>,
 }
 
-impl Before {
+impl History {
     /// Looks next to a storage. An unreadable file counts as present.
     pub(super) fn find(directory: &Directory, name: &OsStr) -> Self {
         let lock = sibling("", name, LOCK);
@@ -110,8 +110,8 @@ impl Before {
 pub(super) struct Noted(Option<Note>);
 
 impl Noted {
-    pub(super) fn of(before: &Before) -> Self {
-        Self(before.note)
+    pub(super) fn of(history: &History) -> Self {
+        Self(history.note)
     }
 
     /// Raises the note to `note`; it is never lowered.

@@ -10,16 +10,16 @@ const NAMED: usize = 8;
 
 /// Several tools' directories below the one that the user named.
 #[derive(Debug)]
-pub struct Places {
+pub struct Candidates {
     pub(super) path: PathBuf,
-    pub(super) places: BTreeSet<(Kind, PathBuf)>,
+    pub(super) candidates: BTreeSet<(Kind, PathBuf)>,
 }
 
-impl fmt::Display for Places {
+impl fmt::Display for Candidates {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let named = self.places.iter().take(NAMED).map(|(kind, path)| format!("{} ({kind})", path.display()));
+        let named = self.candidates.iter().take(NAMED).map(|(kind, path)| format!("{} ({kind})", path.display()));
         let named = named.collect::<Vec<_>>().join(", ");
-        let more = self.places.len().saturating_sub(NAMED);
+        let more = self.candidates.len().saturating_sub(NAMED);
         let more = if more == 0 { String::new() } else { format!(" and {more} more") };
         write!(
             f,
