@@ -109,7 +109,7 @@ impl Ca {
         Ok(ca)
     }
 
-    /// The URL of its directory.
+    /// The URL of the directory.
     pub(crate) fn directory(&self) -> String {
         format!("https://localhost:{}{}", self.port, self.path)
     }
@@ -119,7 +119,7 @@ impl Ca {
         Ok(serde_json::from_slice(&self.api.get(&self.path)?.body)?)
     }
 
-    /// A client's trust in it.
+    /// A client's trust in the CA's root.
     pub(crate) fn roots(&self) -> Result<Roots> {
         Roots::from_pem(&fs::read_to_string(&self.root).with_context(|| format!("{}", self.root.display()))?)
     }

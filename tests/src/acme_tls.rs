@@ -41,7 +41,7 @@ pub struct Shown {
 /// Shakes hands as a CA does that validates this name.
 ///
 /// # Errors
-/// When the server does not go through with it.
+/// When the handshake fails.
 pub fn validate(address: SocketAddr, asked: &str) -> Result<Shown> {
     let (connection, _) = shake(address, asked)?;
     let certificate = connection.peer_certificates().and_then(|chain| chain.first()).context("no certificate")?;
@@ -60,7 +60,7 @@ pub fn validate(address: SocketAddr, asked: &str) -> Result<Shown> {
 /// Shakes hands, then stays silent.
 ///
 /// # Errors
-/// When the server does not go through with it.
+/// When the handshake fails.
 pub fn hold(address: SocketAddr, asked: &str) -> Result<TcpStream> {
     Ok(shake(address, asked)?.1)
 }

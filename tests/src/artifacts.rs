@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 /// `envoy_autocert.wasm`, or what `AUTOCERT_WASM` names.
 ///
 /// # Errors
-/// When it is not built.
+/// When the program is not built.
 pub fn wasm() -> Result<PathBuf> {
     built("AUTOCERT_WASM", target()?.join("envoy_autocert.wasm"))
 }
@@ -16,7 +16,7 @@ pub fn wasm() -> Result<PathBuf> {
 /// `envoy-autocert`, or what `AUTOCERT` names.
 ///
 /// # Errors
-/// When it is not built.
+/// When the program is not built.
 pub fn sidecar() -> Result<PathBuf> {
     built("AUTOCERT", profile()?.join("envoy-autocert"))
 }
@@ -24,7 +24,7 @@ pub fn sidecar() -> Result<PathBuf> {
 /// Envoy, or what `ENVOY` names.
 ///
 /// # Errors
-/// When it has not been fetched.
+/// When the program has not been fetched.
 pub fn envoy() -> Result<PathBuf> {
     tool("ENVOY", "envoy")
 }
@@ -35,7 +35,7 @@ pub const ENVOYS: [&str; 5] = ["1.36", "1.37", "1.38", "1.39", "1.40"];
 /// The Envoy of one of [`ENVOYS`], or what a variable names: `ENVOY_1_37` … for older ones, `ENVOY` for the newest.
 ///
 /// # Errors
-/// When it has not been fetched.
+/// When the program has not been fetched.
 pub fn envoy_of(series: &str) -> Result<PathBuf> {
     if ENVOYS.last() == Some(&series) {
         return envoy();
@@ -46,7 +46,7 @@ pub fn envoy_of(series: &str) -> Result<PathBuf> {
 /// Pebble, or what `PEBBLE` names.
 ///
 /// # Errors
-/// When it has not been fetched.
+/// When the program has not been fetched.
 pub fn pebble() -> Result<PathBuf> {
     tool("PEBBLE", "pebble")
 }
@@ -54,7 +54,7 @@ pub fn pebble() -> Result<PathBuf> {
 /// pebble-challtestsrv: what `CHALLTESTSRV` names, else the one beside `PEBBLE`.
 ///
 /// # Errors
-/// When it has not been fetched.
+/// When the program has not been fetched.
 pub fn challtestsrv() -> Result<PathBuf> {
     match (env::var_os("CHALLTESTSRV"), env::var_os("PEBBLE")) {
         (None, Some(pebble)) => Ok(Path::new(&pebble).with_file_name("pebble-challtestsrv")),
@@ -65,7 +65,7 @@ pub fn challtestsrv() -> Result<PathBuf> {
 /// lego, or what `LEGO` names.
 ///
 /// # Errors
-/// When it has not been fetched.
+/// When the program has not been fetched.
 pub fn lego() -> Result<PathBuf> {
     tool("LEGO", "lego")
 }
@@ -73,7 +73,7 @@ pub fn lego() -> Result<PathBuf> {
 /// Caddy, or what `CADDY` names.
 ///
 /// # Errors
-/// When it has not been fetched.
+/// When the program has not been fetched.
 pub fn caddy() -> Result<PathBuf> {
     tool("CADDY", "caddy")
 }
@@ -81,7 +81,7 @@ pub fn caddy() -> Result<PathBuf> {
 /// certbot, or what `CERTBOT` names.
 ///
 /// # Errors
-/// When it has not been fetched.
+/// When the program has not been fetched.
 pub fn certbot() -> Result<PathBuf> {
     tool("CERTBOT", "certbot")
 }
@@ -89,7 +89,7 @@ pub fn certbot() -> Result<PathBuf> {
 /// BIND's named, or what `BIND` names.
 ///
 /// # Errors
-/// When it has not been fetched.
+/// When the program has not been fetched.
 pub fn bind() -> Result<PathBuf> {
     tool("BIND", "named")
 }
@@ -97,7 +97,7 @@ pub fn bind() -> Result<PathBuf> {
 /// Knot DNS' knotd, or what `KNOT` names.
 ///
 /// # Errors
-/// When it has not been fetched.
+/// When the program has not been fetched.
 pub fn knot() -> Result<PathBuf> {
     tool("KNOT", "knotd")
 }
@@ -105,7 +105,7 @@ pub fn knot() -> Result<PathBuf> {
 /// PowerDNS' pdns_server, or what `POWERDNS` names.
 ///
 /// # Errors
-/// When it has not been fetched.
+/// When the program has not been fetched.
 pub fn powerdns() -> Result<PathBuf> {
     tool("POWERDNS", "pdns_server")
 }
@@ -113,7 +113,7 @@ pub fn powerdns() -> Result<PathBuf> {
 /// wrk, or what `WRK` names.
 ///
 /// # Errors
-/// When it has not been fetched.
+/// When the program has not been fetched.
 pub fn wrk() -> Result<PathBuf> {
     given_or("WRK", fetched("wrk"), "run `tests/tools/wrk.sh` first, as `make bench` does")
 }
@@ -121,7 +121,7 @@ pub fn wrk() -> Result<PathBuf> {
 /// The directory of PostgreSQL's programs, in which `postgresql` runs one of them.
 ///
 /// # Errors
-/// When it has not been fetched.
+/// When the program has not been fetched.
 pub fn postgresql() -> Result<PathBuf> {
     let path = repository().join(".tools/bin/postgresql");
     let path = path.canonicalize().context("run `tests/tools/postgresql.sh` first, as `make cas` does")?;

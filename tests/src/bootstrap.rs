@@ -22,7 +22,7 @@ impl Bootstrap {
     /// `envoy/envoy.yaml` as it is.
     ///
     /// # Errors
-    /// When it is not YAML.
+    /// When the text is not YAML.
     pub fn shipped() -> Result<Self> {
         Ok(Self(serde_saphyr::from_str(SHIPPED).context("envoy/envoy.yaml")?))
     }
@@ -35,7 +35,7 @@ impl Bootstrap {
     /// The same, from YAML.
     ///
     /// # Errors
-    /// When it is not YAML.
+    /// When the text is not YAML.
     pub fn read(yaml: &str) -> Result<Self> {
         Ok(Self(serde_saphyr::from_str(yaml).context("a bootstrap")?))
     }
@@ -79,7 +79,7 @@ impl Bootstrap {
     /// The cluster that leads to the CA.
     ///
     /// # Errors
-    /// When it is not there.
+    /// When that part is missing.
     pub fn ca_cluster(&mut self) -> Result<&mut Value> {
         self.named("/static_resources/clusters", "localhost")
     }
@@ -87,7 +87,7 @@ impl Bootstrap {
     /// The TLS context of the cluster that leads to the CA.
     ///
     /// # Errors
-    /// When it is not there.
+    /// When that part is missing.
     pub fn ca_tls(&mut self) -> Result<&mut Value> {
         at(self.ca_cluster()?, "/transport_socket/typed_config")
     }
@@ -117,7 +117,7 @@ impl Bootstrap {
     /// Sets the routers, by `tls.domains`, and the secrets of `websecure`, one for each certificate by its first name.
     ///
     /// # Errors
-    /// When the places for them are not there.
+    /// When the configuration has no place for them.
     pub fn domains(mut self, certificates: &[Domains]) -> Result<Self> {
         let router = |(index, names): (usize, &Domains)| {
             let domains = json!([{ "main": names.first(), "sans": names.get(1..).unwrap_or_default() }]);
@@ -187,7 +187,7 @@ impl Bootstrap {
         Ok(self)
     }
 
-    /// The whole of it, to read and change.
+    /// The whole configuration, to read and change.
     pub fn value(&mut self) -> &mut Value {
         &mut self.0
     }
@@ -204,7 +204,7 @@ impl Bootstrap {
     /// The HTTP filters of the listener `web`.
     ///
     /// # Errors
-    /// When they are not there.
+    /// When that part is missing.
     pub fn web_filters(&mut self) -> Result<&mut Vec<Value>> {
         let listener = self.named("/static_resources/listeners", "web")?;
         at(listener, &format!("{MANAGER}/http_filters"))?.as_array_mut().context("http_filters is no list")
@@ -213,7 +213,7 @@ impl Bootstrap {
     /// The virtual host of a listener.
     ///
     /// # Errors
-    /// When it is not there.
+    /// When that part is missing.
     pub fn virtual_host(&mut self, listener: &str) -> Result<&mut Value> {
         let listener = self.named("/static_resources/listeners", listener)?;
         at(listener, &format!("{MANAGER}/route_config/virtual_hosts/0"))
@@ -222,7 +222,7 @@ impl Bootstrap {
     /// The routes of a listener.
     ///
     /// # Errors
-    /// When they are not there.
+    /// When that part is missing.
     pub fn routes(&mut self, listener: &str) -> Result<&mut Value> {
         at(self.virtual_host(listener)?, "/routes")
     }

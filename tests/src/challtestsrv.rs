@@ -22,18 +22,18 @@ pub struct Challtestsrv {
 pub struct Records(SocketAddr);
 
 impl Challtestsrv {
-    /// Starts it.
+    /// Starts the program.
     ///
     /// # Errors
-    /// When it does not come up.
+    /// When the program does not come up.
     pub fn start(place: &Place) -> Result<Self> {
         Self::at(place, ports::free()?)
     }
 
-    /// Starts it at this port.
+    /// Starts the program at this port.
     ///
     /// # Errors
-    /// When it does not come up.
+    /// When the program does not come up.
     pub fn at(place: &Place, port: u16) -> Result<Self> {
         let dns = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let management = SocketAddr::from((Ipv4Addr::LOCALHOST, ports::free()?));
@@ -65,7 +65,7 @@ impl Challtestsrv {
         self.records.clone()
     }
 
-    /// The id of its process.
+    /// The process id.
     pub fn pid(&self) -> u32 {
         self.process.pid()
     }
@@ -73,7 +73,7 @@ impl Challtestsrv {
     /// Answers this address for a name from now on.
     ///
     /// # Errors
-    /// When it refuses.
+    /// When the server refuses.
     pub fn set_address(&self, name: &str, address: Ipv4Addr) -> Result<()> {
         self.manage("/add-a", &json!({ "host": format!("{name}."), "addresses": [address] }))
     }
@@ -81,7 +81,7 @@ impl Challtestsrv {
     /// Answers SERVFAIL for a name from now on.
     ///
     /// # Errors
-    /// When it refuses.
+    /// When the server refuses.
     pub fn fail(&self, name: &str) -> Result<()> {
         self.manage("/set-servfail", &json!({ "host": format!("{name}.") }))
     }
@@ -89,7 +89,7 @@ impl Challtestsrv {
     /// Undoes [`Self::fail`].
     ///
     /// # Errors
-    /// When it refuses.
+    /// When the server refuses.
     pub fn heal(&self, name: &str) -> Result<()> {
         self.manage("/clear-servfail", &json!({ "host": format!("{name}.") }))
     }
@@ -103,7 +103,7 @@ impl Records {
     /// Adds a TXT record.
     ///
     /// # Errors
-    /// When it refuses.
+    /// When the server refuses.
     pub fn set_text(&self, name: &str, value: &str) -> Result<()> {
         self.manage("/set-txt", &json!({ "host": absolute(name), "value": value }))
     }
@@ -111,7 +111,7 @@ impl Records {
     /// Removes all TXT records of a name.
     ///
     /// # Errors
-    /// When it refuses.
+    /// When the server refuses.
     pub fn clear_text(&self, name: &str) -> Result<()> {
         self.manage("/clear-txt", &json!({ "host": absolute(name) }))
     }

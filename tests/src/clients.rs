@@ -18,7 +18,7 @@ const LIMIT: Duration = Duration::from_secs(90);
 /// lego, for these names; the first one names the files.
 ///
 /// # Errors
-/// When it gets no certificate.
+/// When the client gets no certificate.
 pub fn lego(stage: &Stage, names: &[&str]) -> Result<PathBuf> {
     let directory = stage.place.file("lego");
     run(&artifacts::lego()?, &stage.place.file("lego.log"), |command| {
@@ -38,7 +38,7 @@ pub fn lego(stage: &Stage, names: &[&str]) -> Result<PathBuf> {
 /// server.
 ///
 /// # Errors
-/// When it gets no certificate.
+/// When the client gets no certificate.
 pub fn lego_dns(
     stage: &Stage,
     names: &[&str],
@@ -66,7 +66,7 @@ pub fn lego_dns(
 /// certbot, for these names; the first one names the directory.
 ///
 /// # Errors
-/// When it gets no certificate.
+/// When the client gets no certificate.
 pub fn certbot(stage: &Stage, names: &[&str]) -> Result<PathBuf> {
     let directory = stage.place.file("letsencrypt");
     run(&artifacts::certbot()?, &stage.place.file("certbot.log"), |command| {
@@ -86,7 +86,7 @@ pub fn certbot(stage: &Stage, names: &[&str]) -> Result<PathBuf> {
 /// Caddy, for this name.
 ///
 /// # Errors
-/// When it gets no certificate.
+/// When the client gets no certificate.
 pub fn caddy(stage: &Stage, name: &str) -> Result<PathBuf> {
     let place = &stage.place;
     let directory = stage.place.file("caddy");

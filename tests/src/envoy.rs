@@ -53,10 +53,10 @@ struct Files {
 }
 
 impl Envoy {
-    /// Starts it.
+    /// Starts the program.
     ///
     /// # Errors
-    /// When it does not come up.
+    /// When the program does not come up.
     pub fn start(place: &Place, bootstrap: &mut Bootstrap, options: EnvoyOptions) -> Result<Self> {
         let files = Files {
             configuration: place.file(&format!("{}.json", options.name)),
@@ -70,7 +70,7 @@ impl Envoy {
         Ok(envoy)
     }
 
-    /// Gives it another configuration, from its next start on.
+    /// Sets another configuration, for the next start.
     ///
     /// # Errors
     /// When the file can't be written.
@@ -81,14 +81,14 @@ impl Envoy {
     /// Starts Envoy again, with the present content of its configuration file.
     ///
     /// # Errors
-    /// When it does not come up.
+    /// When the program does not come up.
     pub fn restart(&mut self) -> Result<()> {
         self.process.kill();
         self.process = spawn(&self.files, &self.options)?;
         self.wait()
     }
 
-    /// Ends it at once, as a crash would.
+    /// Kills the program, as a crash would.
     pub fn kill(&mut self) {
         self.process.kill();
     }
@@ -96,7 +96,7 @@ impl Envoy {
     /// Sends a signal.
     ///
     /// # Errors
-    /// When it has ended.
+    /// When the program has ended.
     pub fn signal(&self, signal: Signal) -> Result<()> {
         self.process.signal(signal)
     }
@@ -104,20 +104,20 @@ impl Envoy {
     /// Fails, with the end of the log, when Envoy has ended.
     ///
     /// # Errors
-    /// When it has ended.
+    /// When the program has ended.
     pub fn check(&mut self) -> Result<()> {
         self.process.check()
     }
 
-    /// The id of its process.
+    /// The process id.
     pub fn pid(&self) -> u32 {
         self.process.pid()
     }
 
-    /// The most memory it has held so far, in KiB.
+    /// Peak resident memory, in KiB.
     ///
     /// # Errors
-    /// When it has ended.
+    /// When the program has ended.
     pub fn most_resident_kib(&self) -> Result<u64> {
         self.process.most_resident_kib()
     }

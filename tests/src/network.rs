@@ -24,7 +24,7 @@ pub fn is_possible() -> bool {
 /// share.
 ///
 /// # Errors
-/// When there can't be such a network, and those of the work.
+/// When no such network can be made; and the errors of the work.
 pub fn within<T: Send>(work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
     std::thread::scope(|scope| {
         let thread = scope.spawn(|| {

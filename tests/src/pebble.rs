@@ -90,10 +90,10 @@ pub struct Pebble {
 }
 
 impl Pebble {
-    /// Starts it.
+    /// Starts the program.
     ///
     /// # Errors
-    /// When it does not come up.
+    /// When the program does not come up.
     pub fn start(place: &Place, dns: &Challtestsrv, options: &PebbleOptions) -> Result<Self> {
         let port = ports::free()?;
         let management = ports::free()?;
@@ -116,17 +116,17 @@ impl Pebble {
         Ok(pebble)
     }
 
-    /// The URL of its directory.
+    /// The URL of the directory.
     pub fn directory(&self) -> String {
         format!("https://localhost:{}/dir", self.port)
     }
 
-    /// The port of its API.
+    /// The port of the API.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// The id of its process.
+    /// The process id.
     pub fn pid(&self) -> u32 {
         self.process.pid()
     }
@@ -155,7 +155,7 @@ impl Pebble {
     /// The root certificate in PEM; each start makes another one.
     ///
     /// # Errors
-    /// When it does not answer.
+    /// When the server does not answer.
     pub fn root(&self) -> Result<String> {
         self.alternate_root(0)
     }
@@ -190,12 +190,12 @@ impl Pebble {
     /// A client's trust in Pebble's root.
     ///
     /// # Errors
-    /// When it does not answer.
+    /// When the server does not answer.
     pub fn roots(&self) -> Result<Roots> {
         Roots::from_pem(&self.root()?)
     }
 
-    /// Ends it at once.
+    /// Kills the program.
     pub fn kill(&mut self) {
         self.process.kill();
     }
@@ -203,7 +203,7 @@ impl Pebble {
     /// Suspends Pebble: connections are accepted, and nothing is answered.
     ///
     /// # Errors
-    /// When it has ended.
+    /// When the program has ended.
     pub fn suspend(&self) -> Result<()> {
         self.process.signal(Signal::STOP)
     }
@@ -211,7 +211,7 @@ impl Pebble {
     /// Undoes [`Self::suspend`].
     ///
     /// # Errors
-    /// When it has ended.
+    /// When the program has ended.
     pub fn resume(&self) -> Result<()> {
         self.process.signal(Signal::CONT)
     }
@@ -219,7 +219,7 @@ impl Pebble {
     /// Starts Pebble again at the same ports, with all state lost.
     ///
     /// # Errors
-    /// When it does not come up.
+    /// When the program does not come up.
     pub fn restart(&mut self) -> Result<()> {
         self.process.kill();
         self.process = spawn(&self.configuration, &self.log, self.dns, &self.environment)?;

@@ -43,7 +43,7 @@ impl Place {
         &self.path
     }
 
-    /// A file in it.
+    /// A file in the directory.
     pub fn file(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }

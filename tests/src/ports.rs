@@ -21,7 +21,7 @@ static NEXT: AtomicU16 = AtomicU16::new(0);
 /// A port that nobody listens on, by TCP or UDP, and that this process has not handed out before.
 ///
 /// # Errors
-/// When every one is taken.
+/// When every port is taken.
 pub fn free() -> Result<u16> {
     let process = u16::try_from((std::process::id().wrapping_mul(STRIDE)) % u32::from(COUNT)).unwrap_or_default();
     for _ in 0..COUNT {
@@ -37,7 +37,7 @@ pub fn free() -> Result<u16> {
 /// A port below 1024 that nobody listens on, by TCP or UDP. To be asked for by root.
 ///
 /// # Errors
-/// When every one is taken.
+/// When every port is taken.
 pub fn free_below_1024() -> Result<u16> {
     // Not the first ones, which have well-known uses.
     let process = u16::try_from(std::process::id() % 300).unwrap_or_default();

@@ -48,7 +48,7 @@ impl Process {
     /// Starts `program` with what `set` adds to its command line; its output is appended to `log`.
     ///
     /// # Errors
-    /// When it can't be started.
+    /// When the program can't be started.
     pub fn start(program: &Path, log: &Path, set: impl FnOnce(&mut Command)) -> Result<Self> {
         let name = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let output =
@@ -66,18 +66,18 @@ impl Process {
         self.child.id()
     }
 
-    /// How much memory it holds, in KiB.
+    /// Resident memory, in KiB.
     ///
     /// # Errors
-    /// When it has ended.
+    /// When the program has ended.
     pub fn resident_kib(&self) -> Result<u64> {
         self.memory("VmRSS:")
     }
 
-    /// The most memory it has held so far, in KiB.
+    /// Peak resident memory, in KiB.
     ///
     /// # Errors
-    /// When it has ended.
+    /// When the program has ended.
     pub fn most_resident_kib(&self) -> Result<u64> {
         self.memory("VmHWM:")
     }
@@ -96,7 +96,7 @@ impl Process {
     /// Fails with [`Ended`] and the end of the log when the program has ended.
     ///
     /// # Errors
-    /// When it has ended.
+    /// When the program has ended.
     pub fn check(&mut self) -> Result<()> {
         match self.child.try_wait()? {
             None => Ok(()),
@@ -109,16 +109,16 @@ impl Process {
         kill_process(Pid::from_child(&self.child), signal).with_context(|| format!("signal to {}", self.name))
     }
 
-    /// Ends it at once, as a crash would.
+    /// Kills the program, as a crash would.
     pub fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 
-    /// Asks it to end by SIGTERM, and waits until it has.
+    /// Ends the program by SIGTERM, and waits for its end.
     ///
     /// # Errors
-    /// When it doesn't within 20 s.
+    /// When the program does not end within 20 s.
     pub fn stop(&mut self) -> Result<ExitStatus> {
         if self.child.try_wait()?.is_none() {
             self.signal(Signal::TERM)?;
@@ -126,10 +126,10 @@ impl Process {
         self.wait(GRACE)
     }
 
-    /// Waits until it has ended by itself.
+    /// Waits until the program ends by itself.
     ///
     /// # Errors
-    /// When it doesn't within `limit`.
+    /// When the program does not end within `limit`.
     pub fn wait(&mut self, limit: Duration) -> Result<ExitStatus> {
         let name = self.name.clone();
         until(&format!("the end of {name}"), limit, || self.child.try_wait()?.context("it still runs"))

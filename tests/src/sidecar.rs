@@ -44,7 +44,7 @@ impl Sidecar {
     /// Starts the sidecar, with its storage in `acme.json` of the place.
     ///
     /// # Errors
-    /// When it does not become ready.
+    /// When the sidecar does not become ready.
     pub fn start(place: &Place, options: SidecarOptions) -> Result<Self> {
         let directory = place.file("run");
         if !directory.exists() {
@@ -66,7 +66,7 @@ impl Sidecar {
     /// Starts the sidecar again, after a crash or an update, with the same storage.
     ///
     /// # Errors
-    /// When it does not become ready.
+    /// When the sidecar does not become ready.
     pub fn restart(&mut self) -> Result<()> {
         self.process.kill();
         self.process = spawn(&self.files, &self.options)?;
@@ -91,12 +91,12 @@ impl Sidecar {
     /// Sends a signal.
     ///
     /// # Errors
-    /// When it has ended.
+    /// When the program has ended.
     pub fn signal(&self, signal: Signal) -> Result<()> {
         self.process.signal(signal)
     }
 
-    /// The id of its process.
+    /// The process id.
     pub fn pid(&self) -> u32 {
         self.process.pid()
     }
@@ -114,7 +114,7 @@ impl Sidecar {
     /// Asks for `/healthz`, `/readyz` or `/metrics`.
     ///
     /// # Errors
-    /// When it does not answer.
+    /// When the server does not answer.
     pub fn status(&self, path: &str) -> Result<Reply> {
         Endpoint::Tcp(([127, 0, 0, 1], self.files.status).into()).get(path)
     }
@@ -127,7 +127,7 @@ impl Sidecar {
     /// The stored state, as the API returns it.
     ///
     /// # Errors
-    /// When it does not answer.
+    /// When the server does not answer.
     pub fn state(&self) -> Result<Value> {
         Ok(serde_json::from_slice(&self.api().get("/v1/state")?.body)?)
     }
@@ -137,18 +137,18 @@ impl Sidecar {
         &self.files.storage
     }
 
-    /// How much memory it holds, in KiB.
+    /// Resident memory, in KiB.
     ///
     /// # Errors
-    /// When it has ended.
+    /// When the program has ended.
     pub fn resident_kib(&self) -> Result<u64> {
         self.process.resident_kib()
     }
 
-    /// The most memory it has held so far, in KiB.
+    /// Peak resident memory, in KiB.
     ///
     /// # Errors
-    /// When it has ended.
+    /// When the program has ended.
     pub fn most_resident_kib(&self) -> Result<u64> {
         self.process.most_resident_kib()
     }

@@ -5,7 +5,7 @@
 //! | `/download` | a body that comes for [`LONG`], a piece now and then |
 //! | `/endless` | a body without end |
 //! | `/events` | server-sent events: one, and one more after [`LONG`] of silence |
-//! | `/socket` | an upgrade to `websocket`, by which whatever comes goes back |
+//! | `/socket` | an upgrade to `websocket`, which echoes |
 //! | others | `whole` and the length of the request's body, when all of that has come |
 
 use std::convert::Infallible;
@@ -44,7 +44,7 @@ pub struct Site {
 }
 
 impl Site {
-    /// Starts it on a free port.
+    /// Starts the server on a free port.
     ///
     /// # Errors
     /// When there is no port or no runtime.

@@ -40,7 +40,7 @@ impl Testbed {
     /// Starts an installation with defaults, to get these certificates.
     ///
     /// # Errors
-    /// When one of them does not come up.
+    /// When a program does not come up.
     pub fn start(name: &str, certificates: &[&[&str]]) -> Result<Self> {
         Self::with(name, &TestbedOptions::default(), |bootstrap| bootstrap.domains(&domains(certificates)))
     }
@@ -48,7 +48,7 @@ impl Testbed {
     /// Starts everything; `configure` changes the shipped configuration of Envoy.
     ///
     /// # Errors
-    /// When one of them does not come up.
+    /// When a program does not come up.
     pub fn with(
         name: &str,
         options: &TestbedOptions,
@@ -62,7 +62,7 @@ impl Testbed {
     /// Restarts Envoy with another configuration.
     ///
     /// # Errors
-    /// When it does not come up.
+    /// When the program does not come up.
     pub fn reconfigure(&mut self, configure: impl FnOnce(Bootstrap) -> Result<Bootstrap>) -> Result<()> {
         let mut bootstrap = configure(Bootstrap::placed(&self.place, &self.pebble)?)?;
         self.envoy.configure(&mut bootstrap)?;
@@ -72,7 +72,7 @@ impl Testbed {
     /// Waits until a certificate from the CA is served for a name.
     ///
     /// # Errors
-    /// The handshake's last error, when the time is over.
+    /// The last error of the handshake, at the time limit.
     pub fn served(&mut self, name: &str, limit: Duration) -> Result<Served> {
         let roots = self.pebble.roots()?;
         self.served_by(name, &roots, limit)
@@ -81,7 +81,7 @@ impl Testbed {
     /// The same with the root of a CA that may have ended by now.
     ///
     /// # Errors
-    /// The handshake's last error, when the time is over.
+    /// The last error of the handshake, at the time limit.
     pub fn served_by(&mut self, name: &str, roots: &Roots, limit: Duration) -> Result<Served> {
         let address = self.place.websecure_address();
         until(&format!("a certificate for {name}"), limit, || {
@@ -122,7 +122,7 @@ impl Stage {
     /// Starts DNS and CA.
     ///
     /// # Errors
-    /// When one of them does not come up.
+    /// When a program does not come up.
     pub fn new(name: &str, pebble: &PebbleOptions) -> Result<Self> {
         Self::at(Place::new(name)?, pebble)
     }
@@ -130,7 +130,7 @@ impl Stage {
     /// The same at a place where other programs run already.
     ///
     /// # Errors
-    /// When one of them does not come up.
+    /// When a program does not come up.
     pub fn at(place: Place, pebble: &PebbleOptions) -> Result<Self> {
         let dns = Challtestsrv::start(&place)?;
         let pebble = Pebble::start(&place, &dns, pebble)?;
@@ -148,7 +148,7 @@ impl Stage {
     /// Starts the sidecar, and Envoy with this configuration.
     ///
     /// # Errors
-    /// When one of them does not come up.
+    /// When a program does not come up.
     pub fn play(self, mut bootstrap: Bootstrap, options: &TestbedOptions) -> Result<Testbed> {
         let Self { pebble, dns, place } = self;
         let sidecar = Sidecar::start(&place, options.sidecar.clone())?;

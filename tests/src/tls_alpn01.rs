@@ -45,7 +45,7 @@ impl Bootstrap {
     /// Removes the plugin: nobody holds the lease, so a test can.
     ///
     /// # Errors
-    /// When it is not there.
+    /// When that part is missing.
     pub fn without_plugin(self) -> Result<Self> {
         let mut bootstrap = self.without_singleton();
         bootstrap.web_filters()?.remove(0);

@@ -60,7 +60,7 @@ pub struct Progress {
     pub id: protocol::CertificateId,
     /// The order under way.
     pub order: Option<protocol::Order>,
-    /// The key that goes with an order.
+    /// The key of the order under way.
     pub key: Option<PendingKey>,
     /// Outcome of the last failed attempt.
     pub attempt: Option<protocol::Attempt>,

@@ -20,7 +20,7 @@ use crate::record::{Account, CaOrigin, Certificate, Progress};
 ///   is to be new, and MUST be refused with [`CommitError::Conflict`] when the record has another one by now.
 /// - A change to the content that is there already MUST succeed, and MUST NOT count as a change.
 /// - Reads MUST see every commit that has returned, also one that returned [`CommitError::Unsaved`].
-/// - Every call may be dropped half-way; what it began is then either done or not, never half done.
+/// - Every call may be dropped half-way; its work is then either done or not, never half done.
 pub trait Store: Send + Sync {
     /// A resolver's account at a CA, bound to the external account with this key identifier. Without a key identifier,
     /// the account in use if it is at that CA, else any.

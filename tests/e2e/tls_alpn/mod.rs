@@ -2,7 +2,7 @@
 //!
 //! | file | what it shows |
 //! |---|---|
-//! | `challenges.rs` | what Envoy shows of live challenges, with no CA |
+//! | `challenges.rs` | Envoy's answers to live challenges, without a CA |
 //! | `silence.rs` | connections that stall are closed and hold up nobody |
 //! | `issuance.rs` | certificates of a CA that validates in this way |
 //! | `passthrough.rs` | servers behind Envoy that have ACME of their own |

@@ -56,7 +56,7 @@ impl AcmeDns {
     /// Starts it, with the zone of a user.
     ///
     /// # Errors
-    /// When it can't listen.
+    /// When the server can't listen.
     pub fn start(zone: &str) -> Result<Self> {
         let state = State { zones: vec![Self::ZONE.to_owned(), zone.to_owned()], ..State::default() };
         let shared = Arc::new(Mutex::new(state));

@@ -27,7 +27,7 @@ impl Bind {
     /// secondary server of changes.
     ///
     /// # Errors
-    /// When it does not come up.
+    /// When the program does not come up.
     pub fn start(place: &Place, zones: &[Zone]) -> Result<Self> {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, ports::free()?));
         let directory = place.file("bind");
@@ -54,10 +54,10 @@ impl Bind {
         self.address
     }
 
-    /// The TXT records that it has for a name.
+    /// The TXT records of a name.
     ///
     /// # Errors
-    /// When it does not answer.
+    /// When the server does not answer.
     pub fn texts(&self, name: &str) -> Result<Vec<String>> {
         texts(self.address, name)
     }

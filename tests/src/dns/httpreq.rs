@@ -29,10 +29,10 @@ impl HttpReq {
     /// The password: a word that stands nowhere else, so that a test can look for it in logs.
     pub const PASSWORD: &str = "nobody-may-ever-see-this-password";
 
-    /// Starts it.
+    /// Starts the program.
     ///
     /// # Errors
-    /// When it can't listen.
+    /// When the server can't listen.
     pub fn start(dns: &Challtestsrv) -> Result<Self> {
         let requests = Arc::<Mutex<Vec<String>>>::default();
         let records = dns.records();
@@ -57,7 +57,7 @@ impl HttpReq {
         Ok(Self { _server: server, address, requests })
     }
 
-    /// lego's variables for it.
+    /// lego's variables for this server.
     pub fn environment(&self) -> Vec<(String, String)> {
         let variables = [
             ("HTTPREQ_ENDPOINT", format!("http://{}", self.address)),

@@ -30,15 +30,15 @@ impl PowerDns {
     /// Starts it with a zone that has nothing in it yet.
     ///
     /// # Errors
-    /// When it does not come up.
+    /// When the program does not come up.
     pub fn start(place: &Place, zone: &str) -> Result<Self> {
         Self::at(place, zone, ports::free()?)
     }
 
-    /// Starts it at this port.
+    /// Starts the program at this port.
     ///
     /// # Errors
-    /// When it does not come up.
+    /// When the program does not come up.
     pub fn at(place: &Place, zone: &str, port: u16) -> Result<Self> {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let api = SocketAddr::from((Ipv4Addr::LOCALHOST, ports::free()?));
@@ -70,10 +70,10 @@ impl PowerDns {
         self.address
     }
 
-    /// The TXT records that it has for a name.
+    /// The TXT records of a name.
     ///
     /// # Errors
-    /// When it does not answer.
+    /// When the server does not answer.
     pub fn texts(&self, name: &str) -> Result<Vec<String>> {
         texts(self.address, name)
     }
@@ -81,7 +81,7 @@ impl PowerDns {
     /// Sets the only TXT record of a name in its zone.
     ///
     /// # Errors
-    /// When it refuses.
+    /// When the server refuses.
     pub fn set_text(&self, name: &str, value: &str) -> Result<()> {
         let records = json!([{ "content": format!("\"{value}\""), "disabled": false }]);
         let changed = json!({
@@ -93,7 +93,7 @@ impl PowerDns {
         Ok(())
     }
 
-    /// lego's variables for it.
+    /// lego's variables for this server.
     pub fn environment(&self) -> Vec<(String, String)> {
         let variables = [("PDNS_API_URL", format!("http://{}", self.api)), ("PDNS_API_KEY", Self::API_KEY.to_owned())];
         variables.map(|(name, value)| (name.to_owned(), value)).to_vec()

@@ -73,7 +73,7 @@ read -r version status rest <&3
         Ok(fs::remove_file(&self.hold)?)
     }
 
-    /// lego's variables for it.
+    /// lego's variables for this server.
     pub fn environment(&self) -> Vec<(String, String)> {
         vec![("EXEC_PATH".to_owned(), self.script.display().to_string())]
     }

@@ -88,7 +88,7 @@ impl Relay {
     /// Shows the server certificate of another authority from now on.
     ///
     /// # Errors
-    /// When it can't be read.
+    /// When the file can't be read.
     pub fn present(&self, authority: &Authority) -> Result<()> {
         self.shared.present(authority)
     }

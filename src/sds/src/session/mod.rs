@@ -39,7 +39,7 @@ pub trait Session {
     /// Takes a request, and returns the client's verdicts on earlier responses.
     ///
     /// # Errors
-    /// When the stream can't go on.
+    /// When the stream must end.
     fn request(&mut self, request: &Self::Request) -> Result<Vec<Verdict>, Refusal>;
 
     /// Takes a change of the catalog: the subscribed secrets that it covers are looked up again.

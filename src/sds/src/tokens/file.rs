@@ -51,7 +51,7 @@ impl TokenFile {
     /// A file of our own, made with a random token when missing.
     ///
     /// # Errors
-    /// When it can't be made.
+    /// When the file can't be made.
     pub fn own(kind: Kind, path: PathBuf) -> Result<Self, TokenError> {
         let file = Self { kind, path, is_own: true };
         let mut content = Zeroizing::new(super::random::random()?.expose().to_vec());
@@ -77,7 +77,7 @@ impl TokenFile {
     /// Returns a warning about the file's layout, if it deserves one.
     ///
     /// # Errors
-    /// When it can't be read.
+    /// When the file can't be read.
     pub(super) fn warning(&self) -> Result<Option<String>, TokenError> {
         let is_a_header = !self.text()?.expose().contains(&b'\n');
         let path = self.path.display();
@@ -92,7 +92,7 @@ impl TokenFile {
     /// Reads the tokens.
     ///
     /// # Errors
-    /// When it can't be read, or is no file of tokens.
+    /// When the file can't be read, or is no token file.
     pub(super) fn read(&self) -> Result<Arc<[Grant]>, TokenError> {
         grants(self.kind, &self.text()?)
     }
@@ -100,7 +100,7 @@ impl TokenFile {
     /// The first token, for Envoy's configuration.
     ///
     /// # Errors
-    /// When it can't be read, or is no file of tokens.
+    /// When the file can't be read, or is no token file.
     pub fn first(&self) -> Result<Secret, TokenError> {
         let first = self.read()?.first().map(|grant| grant.token.clone());
         first.ok_or(TokenError::Empty)

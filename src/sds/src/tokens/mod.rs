@@ -93,7 +93,7 @@ impl Followed {
     /// Reads the file for the first time.
     ///
     /// # Errors
-    /// When it holds no tokens.
+    /// When the file holds no tokens.
     pub fn open(file: TokenFile) -> Result<(Self, Tokens), TokenError> {
         let (tokens, reader) = watch::channel(file.read()?);
         if let Some(warning) = file.warning()? {

@@ -60,7 +60,7 @@ fn parts(pair: &Pair) -> [Part; 5] {
 /// Puts a pair into the directory `name` of `root`; returns false if it was there already.
 ///
 /// # Errors
-/// When something that isn't ours is in the way, or the system refuses. What was there is as it was then.
+/// When another file is in the way, or the system refuses. The directory is unchanged then.
 pub(super) fn put(root: &Directory, name: &str, pair: &Pair) -> Result<bool, FolderError> {
     let name = OsStr::new(name);
     let parts = parts(pair);

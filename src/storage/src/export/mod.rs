@@ -6,9 +6,9 @@
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `selection.rs` | which certificates, and their directories' names |
+//! | `selection.rs` | selects certificates, and names their directories |
 //! | `folder.rs` | one certificate's directory |
-//! | `report.rs` | what was done |
+//! | `report.rs` | the result |
 
 mod folder;
 mod report;

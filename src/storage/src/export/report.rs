@@ -46,7 +46,7 @@ impl Report {
     /// Writes everything as one line of JSON.
     ///
     /// # Errors
-    /// When nobody can be told any more.
+    /// When the output can't be written.
     pub fn write_json(&self, mut out: impl Write) -> io::Result<()> {
         serde_json::to_writer(&mut out, self)?;
         writeln!(out)
@@ -56,7 +56,7 @@ impl Report {
     /// `before` already reported.
     ///
     /// # Errors
-    /// When nobody can be told any more.
+    /// When the output can't be written.
     pub fn write_text(&self, before: &Self, mut out: impl Write, mut errors: impl Write) -> io::Result<()> {
         for Exported { directory, resolver, names, not_after } in &self.written {
             let directory = directory.display();

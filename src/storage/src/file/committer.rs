@@ -62,7 +62,7 @@ impl Committer {
     /// Starts the thread. `saved` is the number of changes on disk already, `place` is the path for the log.
     ///
     /// # Errors
-    /// When there can't be a thread.
+    /// When no thread can be started.
     pub(super) fn start(medium: impl Medium, saved: u64, place: Arc<str>, writing: Writing) -> io::Result<Self> {
         let shared = Arc::new(Shared::default());
         let (sender, outcome) = watch::channel(Outcome { saved, ..Outcome::default() });

@@ -126,7 +126,7 @@ impl Found {
     /// The parsed content.
     ///
     /// # Errors
-    /// When it is no storage, or one that has lost what was in it.
+    /// When the file is no storage, or has lost its content.
     pub(super) fn records(&self) -> Result<Records, OpenError> {
         let read = Records::read(self.text.as_deref().unwrap_or_default());
         let records = read.map_err(|damage| OpenError::Damaged { path: self.path.clone(), damage })?;

@@ -89,7 +89,7 @@ impl History {
     /// Judges a storage by its content and its history.
     ///
     /// # Errors
-    /// When it has lost what was in it.
+    /// When the storage has lost its content.
     pub(super) fn judge(&self, path: &Path, text: Option<&[u8]>, document: &Document) -> Result<(), OpenError> {
         let Some(text) = text else {
             if let Some(known_by) = &self.known_by {

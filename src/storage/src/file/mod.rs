@@ -7,17 +7,17 @@
 //! | file | what it does |
 //! |---|---|
 //! | `schema.rs` | a file's text |
-//! | `foreign.rs` | a file of Traefik's, of any version, to be taken over |
-//! | `import.rs`, `progress.rs`, `ledgers.rs`, `accounts.rs`, `render.rs` | its parts, to and from |
-//! | `document.rs` | what is in memory: look-ups and changes |
+//! | `foreign.rs` | a file of Traefik's, of any version, for import |
+//! | `import.rs`, `progress.rs`, `ledgers.rs`, `accounts.rs`, `render.rs` | the parts of that text, read and written |
+//! | `document.rs` | the records in memory: look-ups and changes |
 //! | `committer.rs` | group commit |
 //! | `disk.rs` | permissions, lock, replacement |
 //! | `history.rs` | the history of an empty file: new, or used before |
-//! | `open_error.rs` | why a file can't be used |
+//! | `open_error.rs` | errors of opening a file |
 //! | `one.rs` | one file: all of the above together |
 //! | `offline.rs` | the files while no sidecar uses them |
-//! | `storages.rs` | which resolver's records are in which file |
-//! | `reader.rs` | certificates beside a sidecar that uses the files |
+//! | `storages.rs` | the files of all resolvers |
+//! | `reader.rs` | reads certificates while a sidecar uses the files |
 
 mod accounts;
 mod blank;
@@ -97,7 +97,7 @@ impl FileStore {
     /// Opens the files, and makes missing ones. Blocks.
     ///
     /// # Errors
-    /// When one of them can't be used; it is as it was then.
+    /// When a file can't be used; that file is unchanged.
     pub fn open(storages: &Storages, bounds: LeaseBounds, clock: Clock) -> Result<Self, OpenError> {
         Self::open_with(storages, bounds, clock, Writing::OnAThread)
     }
@@ -105,7 +105,7 @@ impl FileStore {
     /// [`FileStore::open`] with a choice of the thread that writes.
     ///
     /// # Errors
-    /// When one of them can't be used; it is as it was then.
+    /// When a file can't be used; that file is unchanged.
     pub fn open_with(
         storages: &Storages,
         bounds: LeaseBounds,

@@ -54,7 +54,7 @@ impl Offline {
     /// Makes all changes in memory, or none.
     ///
     /// # Errors
-    /// When a record is not the one the change is based on.
+    /// When a record has another revision than a change expects.
     pub fn make(&mut self, changes: Vec<Change>) -> Result<(), CommitError> {
         let mut parts: Vec<Vec<Change>> = self.files.iter().map(|_| Vec::new()).collect();
         for change in changes {
@@ -72,7 +72,7 @@ impl Offline {
     /// Writes the changed files, and releases all. Blocks.
     ///
     /// # Errors
-    /// When one can't be written; it is as it was then, and those before it are written.
+    /// When a file can't be written: that file is unchanged, and those before it are written.
     pub fn save(self) -> Result<Vec<PathBuf>, OpenError> {
         let mut written = Vec::new();
         for (mut file, _) in self.files {

@@ -16,7 +16,7 @@ const P256_BYTES: usize = 32;
 /// Reads a key in PEM: PKCS#8, SEC1 or PKCS#1.
 ///
 /// # Errors
-/// When it is none, or not P-256; the text says what it is.
+/// When the text is no key, or not a P-256 key; the error says what was found.
 pub fn from_pem(pem: &[u8]) -> Result<Secret, String> {
     let has = |mark: &str| String::from_utf8_lossy(pem).contains(mark);
     let is_encrypted = has("BEGIN ENCRYPTED PRIVATE KEY") || has("Proc-Type: 4,ENCRYPTED");
@@ -41,7 +41,7 @@ pub fn from_der(der: &[u8]) -> Result<Secret, String> {
 /// Reads a private JSON Web Key (RFC 7517), as certbot keeps it.
 ///
 /// # Errors
-/// When it is none, or not P-256; the text says what it is.
+/// When the text is no key, or not a P-256 key; the error says what was found.
 pub fn from_jwk(json: &[u8]) -> Result<Secret, String> {
     let unreadable = || "its key can't be read".to_owned();
     let jwk: Jwk = serde_json::from_slice(json).map_err(|_| unreadable())?;

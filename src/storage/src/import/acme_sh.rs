@@ -41,7 +41,7 @@ const OWN: [&str; 6] = ["ACCOUNT_EMAIL", "CERT_HOME", "DEFAULT_ACME_SERVER", "LO
 /// Reads a directory.
 ///
 /// # Errors
-/// When it is none, or can't be listed.
+/// When the path is no directory, or the directory can't be listed.
 pub fn read(directory: &Path) -> Result<Found, ReadError> {
     let tree = Tree::open(directory)?;
     let mut found = Found::default();

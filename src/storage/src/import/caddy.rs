@@ -2,7 +2,7 @@
 //!
 //! | path | what it is |
 //! |---|---|
-//! | `certificates/ISSUER/SITE/SITE.crt`, `.key`, `.json` | a certificate, its key, and what is known of it |
+//! | `certificates/ISSUER/SITE/SITE.crt`, `.key`, `.json` | a certificate, its key, and its metadata |
 //! | `acme/ISSUER/sites/SITE/SITE.crt`, `.key`, `.json` | the same, as Caddy 1 and the betas of Caddy 2 kept it |
 //! | `acme/ISSUER/users/EMAIL/USER.json`, `.key` | an account: P-256 as Caddy makes them |
 
@@ -28,7 +28,7 @@ pub(super) fn lies_in(directory: &Path) -> bool {
 /// Reads a directory.
 ///
 /// # Errors
-/// When it is none, or can't be listed.
+/// When the path is no directory, or the directory can't be listed.
 pub fn read(directory: &Path) -> Result<Found, ReadError> {
     let tree = Tree::open(directory)?;
     let mut found = Found::default();

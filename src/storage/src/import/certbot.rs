@@ -3,8 +3,8 @@
 //! | path | what it is |
 //! |---|---|
 //! | `live/NAME/fullchain.pem`, `privkey.pem` | the newest certificate of a lineage, linked into `archive/` |
-//! | `archive/NAME/fullchainN.pem`, `privkeyN.pem` | all that it ever had |
-//! | `renewal/NAME.conf` | how it is renewed: CA and account |
+//! | `archive/NAME/fullchainN.pem`, `privkeyN.pem` | all its former certificates |
+//! | `renewal/NAME.conf` | its renewal configuration: CA and account |
 //! | `accounts/HOST/PATH…/ID/` | `private_key.json` (a JWK, RSA by default), `regr.json`, `meta.json` |
 
 use std::collections::BTreeMap;
@@ -37,7 +37,7 @@ pub(super) fn lies_in(directory: &Path) -> bool {
 /// Reads a directory.
 ///
 /// # Errors
-/// When it is none, or can't be listed.
+/// When the path is no directory, or the directory can't be listed.
 pub fn read(directory: &Path) -> Result<Found, ReadError> {
     let tree = Tree::open(directory)?;
     let mut found = Found::default();

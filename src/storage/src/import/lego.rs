@@ -2,7 +2,7 @@
 //!
 //! | path | what it is |
 //! |---|---|
-//! | `certificates/NAME.crt`, `.key`, `.issuer.crt`, `.json` | a certificate, its key, its issuer, what is known of it |
+//! | `certificates/NAME.crt`, `.key`, `.issuer.crt`, `.json` | a certificate, its key, its issuer, its metadata |
 //! | `accounts/SERVER/ID/account.json`, `keys/ID.key` | an account, as version 4 keeps it |
 //! | `accounts/SERVER/ID/KEY-TYPE/account.json`, `ID.key` | an account, as version 5 keeps it |
 
@@ -34,7 +34,7 @@ pub(super) fn lies_in(directory: &Path) -> bool {
 /// Reads a directory.
 ///
 /// # Errors
-/// When it is none, or can't be listed.
+/// When the path is no directory, or the directory can't be listed.
 pub fn read(directory: &Path) -> Result<Found, ReadError> {
     let tree = Tree::open(directory)?;
     let mut found = Found::default();

@@ -7,13 +7,13 @@
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `acme_sh.rs`, `caddy.rs`, `certbot.rs`, `dehydrated.rs`, `kubernetes.rs`, `lego.rs`, `mod_md.rs`, `nginx_acme.rs`, `pem/`, `traefik.rs` | what lies in each kind of files |
-//! | `kind.rs`, `source.rs` | whose they are, and where |
+//! | `acme_sh.rs`, `caddy.rs`, `certbot.rs`, `dehydrated.rs`, `kubernetes.rs`, `lego.rs`, `mod_md.rs`, `nginx_acme.rs`, `pem/`, `traefik.rs` | the layout of each kind of files |
+//! | `kind.rs`, `source.rs` | recognition of the source |
 //! | `unsupported.rs` | files that are recognised but can't be imported |
 //! | `tree.rs`, `text.rs`, `shell.rs`, `account_key.rs` | reading them: bounded, and keys in many forms |
-//! | `found.rs` | what was found, before it is judged |
-//! | `choice.rs`, `plan.rs` | which resolver it is for, and what becomes of it |
-//! | `report.rs`, `error.rs` | what is told of it, and why nothing is imported |
+//! | `found.rs` | the content found, before it is judged |
+//! | `choice.rs`, `plan.rs` | the resolver, and the outcome of each record |
+//! | `report.rs`, `error.rs` | the result, and errors |
 
 pub mod account_key;
 pub mod acme_sh;

@@ -24,7 +24,7 @@ pub(super) fn lies_in(directory: &Path) -> bool {
 /// Reads a directory.
 ///
 /// # Errors
-/// When it is none, or can't be listed.
+/// When the path is no directory, or the directory can't be listed.
 pub fn read(directory: &Path) -> Result<Found, ReadError> {
     let tree = Tree::open(directory)?;
     let mut found = Found::default();

@@ -55,7 +55,7 @@ impl<'p> Rooted<'p> {
         Ok(Self { directory, beside, pairs })
     }
 
-    /// A file in it.
+    /// A file in the directory.
     pub(super) fn file(&self, name: &str) -> PathBuf {
         self.directory.join(name)
     }

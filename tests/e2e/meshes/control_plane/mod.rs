@@ -61,7 +61,7 @@ impl ControlPlane {
     /// Serves these resources on a unix socket.
     ///
     /// # Errors
-    /// When it can't listen.
+    /// When the server can't listen.
     pub fn start(socket: &Path, resources: Vec<Resource>) -> Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let listener = {

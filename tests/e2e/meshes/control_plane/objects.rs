@@ -42,7 +42,7 @@ impl Objects {
     /// The object of a kind with this name.
     ///
     /// # Errors
-    /// When it is not there.
+    /// When that part is missing.
     pub fn named(&self, api: &str, kind: &str, name: &str) -> Result<&Value> {
         let mut all = self.of(api, kind);
         all.find(|object| object["metadata"]["name"] == name).with_context(|| format!("no {kind} {name} of {api}"))
