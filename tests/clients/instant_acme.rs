@@ -148,7 +148,7 @@ async fn another_client_gets_certificates_by_each_of_its_challenges() -> Result<
 }
 
 #[tokio::test]
-async fn another_client_goes_on_where_nonces_are_refused() -> Result<()> {
+async fn another_client_continues_where_nonces_are_refused() -> Result<()> {
     let reach = Reach::new(|| Settings { refused_nonces: 30, ..Settings::default() });
     let account = reach.account(None).await?;
     issued(&reach, &account, &["a.example.com"], ChallengeType::Http01).await?;

@@ -182,7 +182,7 @@ fn held_by_run(name: &str, http: &str, dynamic: &str) -> Result<(Scene, Backend,
 }
 
 #[test]
-fn what_the_plugin_of_run_does_not_answer_goes_where_its_router_says() -> Result<()> {
+fn requests_that_the_plugin_of_run_does_not_answer_reach_their_routers() -> Result<()> {
     let (scene, elsewhere, path) = held_by_run(
         "held-run",
         "{}",

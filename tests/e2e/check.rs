@@ -111,7 +111,7 @@ fn a_script_gets_every_mistake_and_its_line() -> Result<()> {
 }
 
 #[test]
-fn what_envoy_itself_refuses_is_told() -> Result<()> {
+fn what_envoy_itself_refuses_is_reported() -> Result<()> {
     let place = Place::new("check-envoy")?;
     let text = fs::read_to_string(artifacts::repository().join("envoy/envoy.yaml"))?;
     let path = file(&place, &text.replace("stat_prefix: web\n", "stat_prefixx: web\n"))?;

@@ -66,7 +66,7 @@ fn objects(log: &str) -> Result<Vec<Value>> {
 }
 
 #[test]
-fn a_port_that_somebody_has_is_told_before_anybody_is_disturbed() -> Result<()> {
+fn a_port_that_somebody_has_is_reported_before_anybody_is_disturbed() -> Result<()> {
     let scene = Scene::new("ports")?;
     let web = scene.stage.place.web_address();
     let websecure = scene.stage.place.websecure_address();
@@ -120,7 +120,7 @@ fn a_port_that_somebody_has_is_told_before_anybody_is_disturbed() -> Result<()> 
 }
 
 #[test]
-fn what_can_not_be_listened_on_is_told_with_what_mends_it() -> Result<()> {
+fn what_can_not_be_listened_on_is_reported_with_what_mends_it() -> Result<()> {
     let scene = Scene::new("elsewhere")?;
     let elsewhere = SocketAddr::from(([192, 0, 2, 7], 8080));
     let mut run =
@@ -149,7 +149,7 @@ fn refused(scene: &Scene, name: &str, more: &[&str]) -> Result<String> {
 
 /// Faults in any part that Envoy reads: the bootstrap, or the files of listeners and of routes.
 #[test]
-fn what_envoy_refuses_at_its_first_start_is_told_as_its_validation_tells_it() -> Result<()> {
+fn what_envoy_refuses_at_its_first_start_is_reported_as_by_its_validation() -> Result<()> {
     let scene = Scene::new("refused")?;
     let no_plugin = scene.stage.place.file("no.wasm");
     fs::write(&no_plugin, "no plugin")?;

@@ -159,7 +159,7 @@ fn no_other_filter_uses_the_api() -> Result<()> {
 
 /// Without a token an Envoy gets nothing, and an error that says what to do.
 #[test]
-fn an_envoy_without_tokens_is_told_what_to_do() -> Result<()> {
+fn an_envoy_without_tokens_gets_an_error_that_says_what_to_do() -> Result<()> {
     let mut testbed = Testbed::with("no-tokens", &TestbedOptions::default(), |bootstrap| {
         let mut bootstrap = bootstrap.domains(&domains(&[&[NAME]]))?;
         bootstrap.plugin(|configuration| configuration["sidecar"] = json!({ "cluster": API }))?;

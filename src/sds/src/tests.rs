@@ -302,7 +302,7 @@ async fn another_type_ends_an_sds_stream_with_a_clear_status() {
 }
 
 #[tokio::test]
-async fn ads_leaves_other_types_unanswered_and_goes_on() {
+async fn ads_leaves_other_types_unanswered_and_continues() {
     let harness = Harness::start(default());
     let (requests, stream) = mpsc::channel(16);
     let mut client = AggregatedDiscoveryServiceClient::new(harness.channel().await);

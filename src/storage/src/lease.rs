@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lease_that_ran_out_goes_to_the_next_and_fences_off_the_last() {
+    fn a_lease_that_ran_out_passes_to_the_next_and_fences_off_the_last() {
         let mut fixture = Fixture::new();
         let old = fixture.claim_at(0, "a", 1);
         let new = fixture.claim_at(10, "b", 1);

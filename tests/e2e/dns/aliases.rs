@@ -58,7 +58,7 @@ fn an_alias_is_left_alone_where_that_is_switched_off() -> Result<()> {
 }
 
 #[test]
-fn aliases_in_a_circle_are_told() -> Result<()> {
+fn aliases_in_a_circle_are_reported() -> Result<()> {
     let circle = "_acme-challenge CNAME a\na CNAME _acme-challenge";
     let (mut testbed, _bind) = Delegated::start(circle, true)?.play(|scene| scene)?;
     let told = line(&mut testbed, &["le: example.test: failed (challenge", "in a circle"])?;

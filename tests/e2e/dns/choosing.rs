@@ -66,7 +66,7 @@ fn dns_01_is_the_last_that_is_tried() -> Result<()> {
 }
 
 #[test]
-fn a_name_and_its_wildcard_may_be_proved_in_two_ways() -> Result<()> {
+fn a_name_and_its_wildcard_may_be_proved_by_two_challenges() -> Result<()> {
     let (mut testbed, _bridge) = play(&PebbleOptions::default(), &[http()], &[ZONE, "*.example.test"])?;
     line(&mut testbed, &["le: example.test (and 1 more name): issued by", " by http-01 and dns-01,"])?;
     Ok(())

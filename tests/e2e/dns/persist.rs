@@ -31,7 +31,7 @@ fn set_once(name: &str) -> Result<String> {
 }
 
 #[test]
-fn the_record_to_set_is_told_and_once_it_is_set_certificates_come() -> Result<()> {
+fn the_record_to_set_is_reported_and_once_it_is_set_certificates_come() -> Result<()> {
     let value = set_once(ZONE)?;
     assert!(value.starts_with("pebble.letsencrypt.org; accounturi=https://"), "{value}");
     Ok(())

@@ -93,7 +93,7 @@ fn a_delay_comes_before_the_ca_is_told() -> Result<()> {
 }
 
 #[test]
-fn when_time_runs_out_it_is_told_what_was_seen_where() -> Result<()> {
+fn when_time_runs_out_the_log_says_what_was_seen_where() -> Result<()> {
     let place = Place::new("time-out")?;
     let servers = Lagging::start(&place, true)?;
     let scene = servers.scene().variable("RFC2136_PROPAGATION_TIMEOUT", "1");

@@ -19,7 +19,7 @@ fn at_challtestsrv(provider: &str, stage: Stage, variables: Vec<(String, String)
 }
 
 #[test]
-fn powerdns_is_told_by_its_api() -> Result<()> {
+fn powerdns_is_updated_by_its_api() -> Result<()> {
     let place = Place::new("powerdns")?;
     let server = PowerDns::start(&place, ZONE)?;
     let scene = Scene::new("pdns", server.address(), server.environment());
@@ -30,7 +30,7 @@ fn powerdns_is_told_by_its_api() -> Result<()> {
 }
 
 #[test]
-fn a_wrong_key_of_powerdns_is_told() -> Result<()> {
+fn a_wrong_key_of_powerdns_is_reported() -> Result<()> {
     let place = Place::new("powerdns-key")?;
     let server = PowerDns::start(&place, ZONE)?;
     let wrong = "nobody-may-see-this-one-either";
@@ -76,7 +76,7 @@ fn a_script_sees_no_credentials_but_its_own() -> Result<()> {
 }
 
 #[test]
-fn acme_dns_tells_which_alias_to_set_and_works_when_it_is_set() -> Result<()> {
+fn acme_dns_reports_the_alias_to_set_and_works_when_it_is_set() -> Result<()> {
     let place = Place::new("acme-dns")?;
     let server = AcmeDns::start(ZONE)?;
     let scene = Scene::new("acme-dns", server.address(), server.environment(&place.file("accounts.json")));

@@ -22,20 +22,20 @@ fn refused(sent: &Key, zones: &[Zone], words: &str) -> Result<()> {
 }
 
 #[test]
-fn a_wrong_secret_is_told() -> Result<()> {
+fn a_wrong_secret_is_reported() -> Result<()> {
     let right = Key::new("update", "hmac-sha256");
     let wrong = Key { secret: Key::new("other", "hmac-sha256").secret, ..right.clone() };
     refused(&wrong, &[Zone::new(ZONE).key(&right)], "BADSIG")
 }
 
 #[test]
-fn an_unknown_key_is_told() -> Result<()> {
+fn an_unknown_key_is_reported() -> Result<()> {
     let known = Key::new("update", "hmac-sha256");
     refused(&Key::new("stranger", "hmac-sha256"), &[Zone::new(ZONE).key(&known)], "BADKEY")
 }
 
 #[test]
-fn a_zone_that_the_key_may_not_change_is_told() -> Result<()> {
+fn a_zone_that_the_key_may_not_change_is_reported() -> Result<()> {
     let other = Key::new("other", "hmac-sha256");
     let key = Key::new("update", "hmac-sha256");
     refused(&key, &[Zone::new(ZONE).key(&other), Zone::new("elsewhere.test").key(&key)], "REFUSED")

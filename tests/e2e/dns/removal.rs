@@ -14,7 +14,7 @@ use crate::options::line;
 const GRACE: Duration = Duration::from_secs(60);
 
 #[test]
-fn a_record_is_gone_after_an_order_that_failed() -> Result<()> {
+fn a_record_is_removed_after_an_order_that_failed() -> Result<()> {
     let place = Place::new("failed-order")?;
     let key = Key::new("update", "hmac-sha256");
     let bind = Bind::start(&place, &[Zone::new(ZONE).key(&key)])?;
@@ -29,7 +29,7 @@ fn a_record_is_gone_after_an_order_that_failed() -> Result<()> {
 }
 
 #[test]
-fn a_record_is_gone_after_the_ca_went_away() -> Result<()> {
+fn a_record_is_removed_after_the_ca_became_unavailable() -> Result<()> {
     let place = Place::new("ca-gone")?;
     let servers = Lagging::start(&place, true)?;
     let mut scene = servers.scene();
@@ -43,7 +43,7 @@ fn a_record_is_gone_after_the_ca_went_away() -> Result<()> {
 }
 
 #[test]
-fn an_order_is_gone_on_with_after_the_sidecar_was_killed() -> Result<()> {
+fn an_order_is_continued_after_the_sidecar_was_killed() -> Result<()> {
     let place = Place::new("sidecar-killed")?;
     let servers = Lagging::start(&place, true)?;
     let mut testbed = servers.scene().play(place, &[&[ZONE]])?;
@@ -56,7 +56,7 @@ fn an_order_is_gone_on_with_after_the_sidecar_was_killed() -> Result<()> {
 }
 
 #[test]
-fn a_record_that_no_engine_asks_for_is_gone_after_the_next_start() -> Result<()> {
+fn a_record_that_no_engine_asks_for_is_removed_after_the_next_start() -> Result<()> {
     let place = Place::new("leftover")?;
     let servers = Lagging::start(&place, true)?;
     let mut testbed = servers.scene().play(place, &[&[ZONE]])?;

@@ -16,19 +16,19 @@ fn told_once(resource: Resource, fault: Fault, words: &str) -> Result<Scene> {
 }
 
 #[test]
-fn a_contact_that_the_ca_does_not_take_is_told() -> Result<()> {
+fn a_contact_that_the_ca_does_not_take_is_reported() -> Result<()> {
     let refusal = Fault::problem(400, "invalidContact", "no such domain: demo.example");
     told_once(Resource::NewAccount, refusal, "no such domain: demo.example").map(drop)
 }
 
 #[test]
-fn a_kind_of_contact_that_the_ca_does_not_support_is_told() -> Result<()> {
+fn a_kind_of_contact_that_the_ca_does_not_support_is_reported() -> Result<()> {
     let refusal = Fault::problem(400, "unsupportedContact", "mailto is not supported here");
     told_once(Resource::NewAccount, refusal, "mailto is not supported here").map(drop)
 }
 
 #[test]
-fn the_terms_of_service_are_told_once() -> Result<()> {
+fn the_terms_of_service_are_reported_once() -> Result<()> {
     let mut scene = Scene::start("terms", |_| {})?;
     scene.served()?;
     scene.testbed.envoy.restart()?;
@@ -53,7 +53,7 @@ fn changed_terms_of_service_are_not_agreed_to_in_silence() -> Result<()> {
 }
 
 #[test]
-fn a_ca_that_was_renamed_and_knows_its_accounts_by_another_host_is_told() -> Result<()> {
+fn a_ca_that_was_renamed_and_knows_its_accounts_by_another_host_is_reported() -> Result<()> {
     let words = "KeyID header contained an invalid account URL";
     told_once(Resource::NewOrder, Fault::problem(400, "malformed", words), words).map(drop)
 }

@@ -49,7 +49,7 @@ fn header_values_that_are_no_text_cost_nothing() -> Result<()> {
 }
 
 #[test]
-fn wrong_answers_that_claim_success_cost_a_try_each_and_the_order_is_gone_on_with() -> Result<()> {
+fn wrong_answers_that_claim_success_cost_a_try_each_and_the_order_is_continued() -> Result<()> {
     let mut scene = Scene::eager("garbage", |relay| {
         relay.treat_next(Resource::Directory, page(200));
         relay.treat_next(Resource::NewAccount, Fault::answer(200, &[], ""));

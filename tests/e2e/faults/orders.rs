@@ -11,7 +11,7 @@ use super::scene::{NAME, ONCE, Scene, eagerly};
 use crate::options::{between, line};
 
 #[test]
-fn an_order_that_the_ca_gives_up_is_told_by_name_and_a_new_one_comes_after_a_wait() -> Result<()> {
+fn an_order_that_the_ca_gives_up_is_reported_by_name_and_a_new_one_comes_after_a_wait() -> Result<()> {
     let mut scene = Scene::with(
         "given-up",
         &Default::default(),
@@ -74,7 +74,7 @@ fn names_that_the_ca_altered_end_the_order() -> Result<()> {
 }
 
 #[test]
-fn challenges_that_nobody_knows_are_told_and_not_answered() -> Result<()> {
+fn challenges_that_nobody_knows_are_reported_and_not_answered() -> Result<()> {
     let mut scene = Scene::start("unknown-challenges", |relay| {
         let unknown = Fault::json(|authorization| {
             let challenge = json!({ "type": "carrier-pigeon-01", "status": "pending", "coop": 7 });

@@ -10,7 +10,7 @@ use super::scene::{NAME, Scene};
 const HOSTILE: &str = "first\r\n[2026-01-01 00:00:00.000][1][critical] forged\u{1b}[2J\u{1b}]0;title\u{7}\u{202e}end";
 
 #[test]
-fn the_words_of_a_ca_stay_on_one_line_and_each_name_is_told() -> Result<()> {
+fn the_words_of_a_ca_stay_on_one_line_and_each_name_is_reported() -> Result<()> {
     let problem = json!({
         "type": "urn:ietf:params:acme:error:rejectedIdentifier",
         "detail": HOSTILE,

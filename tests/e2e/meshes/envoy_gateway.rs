@@ -20,7 +20,7 @@ const SHORT: Duration = Duration::from_secs(60);
 
 const FLAGS: [&str; 2] = ["--plugin", "oci://registry.example.com/envoy-autocert-plugin:1.0.0"];
 
-fn the_main_way(series: &'static str) -> Result<()> {
+fn the_main_path(series: &'static str) -> Result<()> {
     let before = Before::new("eg", series, SHORT)?;
     let module = fs::read(artifacts::wasm()?)?;
     let hash: String = Sha256::digest(&module).iter().map(|byte| format!("{byte:02x}")).collect();
@@ -47,13 +47,13 @@ fn the_main_way(series: &'static str) -> Result<()> {
 
 #[test]
 fn an_envoy_gateway_gets_and_renews_its_certificates() -> Result<()> {
-    the_main_way(NEWEST)
+    the_main_path(NEWEST)
 }
 
 #[test]
 fn older_envoys_of_envoy_gateway_get_and_renew_their_certificates() -> Result<()> {
     std::thread::scope(|threads| {
-        let all = OLDER.map(|series| (series, threads.spawn(move || the_main_way(series))));
+        let all = OLDER.map(|series| (series, threads.spawn(move || the_main_path(series))));
         for (series, one) in all {
             one.join().map_err(|_| anyhow::anyhow!("Envoy {series}: it panicked"))??;
         }

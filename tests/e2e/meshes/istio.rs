@@ -59,7 +59,7 @@ fn start(before: Before, resources: Vec<Resource>) -> Result<Mesh> {
 
 /// The main path: TrafficExtension and credential socket; a certificate is issued, another after a change of the
 /// objects, and the first one is renewed.
-fn the_main_way(series: &'static str) -> Result<()> {
+fn the_main_path(series: &'static str) -> Result<()> {
     let before = Before::new("istio", series, SHORT)?;
     let proxy = proxy(&before);
     let resources = istiod::resources(&objects(&before, &[FIRST], &[])?, &proxy)?;
@@ -76,13 +76,13 @@ fn the_main_way(series: &'static str) -> Result<()> {
 
 #[test]
 fn an_istio_gateway_gets_and_renews_its_certificates() -> Result<()> {
-    the_main_way(NEWEST)
+    the_main_path(NEWEST)
 }
 
 #[test]
 fn older_istio_gateways_get_and_renew_their_certificates() -> Result<()> {
     std::thread::scope(|threads| {
-        let all = OLDER.map(|series| (series, threads.spawn(move || the_main_way(series))));
+        let all = OLDER.map(|series| (series, threads.spawn(move || the_main_path(series))));
         for (series, one) in all {
             one.join().map_err(|_| anyhow::anyhow!("Envoy {series}: it panicked"))??;
         }
@@ -120,7 +120,7 @@ fn a_gateway_serves_what_secrets_have() -> Result<()> {
 
 /// The control plane gets Envoy's rejection, in its words; the previous configuration stays.
 #[test]
-fn a_configuration_that_the_plugin_refuses_is_told_to_the_control_plane() -> Result<()> {
+fn a_configuration_that_the_plugin_refuses_is_reported_to_the_control_plane() -> Result<()> {
     let before = Before::new("istio-nack", NEWEST, LONG)?;
     let proxy = proxy(&before);
     let mut objects = objects(&before, &[FIRST], &[])?;

@@ -26,7 +26,7 @@ fn the_entry_point_that_a_responder_serves_gets_certificates() -> Result<()> {
 }
 
 #[test]
-fn one_that_no_responder_serves_is_told_and_nothing_is_ordered() -> Result<()> {
+fn one_that_no_responder_serves_is_reported_and_nothing_is_ordered() -> Result<()> {
     let mut testbed = testbed("internal", "web")?;
     let line = line(&mut testbed, &[NAME, ": failed (", "httpChallenge.entryPoint"])?;
     ensure!(line.contains("web") && line.contains("internal"), "it names neither: {line}");

@@ -57,7 +57,7 @@ fn the_default_chain_may_be_the_preferred_one() -> Result<()> {
 }
 
 #[test]
-fn without_the_preferred_chain_the_default_one_is_served_and_the_others_are_told() -> Result<()> {
+fn without_the_preferred_chain_the_default_one_is_served_and_the_others_are_reported() -> Result<()> {
     let (mut testbed, roots) = testbed(|_| "DST Root CA X3".to_owned())?;
     assert_eq!(served(&mut testbed, 0)?.root, format!("CN={}", roots[0]));
     let line = line(&mut testbed, &[NAME, "default chain", "DST Root CA X3"])?;

@@ -46,7 +46,7 @@ fn a_long_lived_profile_gives_a_long_lived_certificate() -> Result<()> {
 }
 
 #[test]
-fn an_unknown_profile_is_told_with_those_there_are_and_nothing_is_ordered() -> Result<()> {
+fn an_unknown_profile_is_reported_with_those_there_are_and_nothing_is_ordered() -> Result<()> {
     let mut testbed = testbed("tlsserver")?;
     let line = line(&mut testbed, &[NAME, ": failed (permanent, 1 in a row), next try in 3600 s", "tlsserver"])?;
     ensure!(line.contains("short") && line.contains("long"), "the profiles there are are not told: {line}");
@@ -55,7 +55,7 @@ fn an_unknown_profile_is_told_with_those_there_are_and_nothing_is_ordered() -> R
 }
 
 #[test]
-fn a_profile_that_the_ca_gives_up_is_told_and_what_there_is_stays() -> Result<()> {
+fn a_profile_that_the_ca_gives_up_is_reported_and_what_there_is_stays() -> Result<()> {
     let options = TestbedOptions { pebble: ca(), ..TestbedOptions::default() };
     let stage = Stage::new("profile-gone", &options.pebble)?;
     let relay = Relay::start(&stage.pebble, &stage.place.authority)?;

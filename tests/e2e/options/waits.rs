@@ -57,7 +57,7 @@ fn still_processing(order: &mut Value) {
 }
 
 #[test]
-fn a_ca_that_takes_too_long_to_issue_ends_the_try_and_its_order_is_gone_on_with() -> Result<()> {
+fn a_ca_that_takes_too_long_to_issue_ends_the_try_and_its_order_is_continued() -> Result<()> {
     let (mut testbed, relay) = testbed("certificateTimeout", &json!("1s"), |relay| {
         relay.treat(Resource::Order, Fault::json(still_processing));
     })?;

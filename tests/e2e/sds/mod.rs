@@ -47,7 +47,7 @@ fn one_sidecar_serves_every_variant_of_xds_at_once() -> Result<()> {
 
 /// F6, F7: gRPC's C-core sends the socket's path as authority; Istio asks by URLs.
 #[test]
-fn googles_grpc_and_istios_names_are_understood_and_what_is_no_name_is_told_once() -> Result<()> {
+fn googles_grpc_and_istios_names_are_understood_and_what_is_no_name_is_reported_once() -> Result<()> {
     let mut scene = Scene::start("google", "self-signed")?;
     let a = scene.provide("a", &["a.test"])?;
     let b = scene.provide("b", &["b.test"])?;
@@ -160,7 +160,7 @@ fn envoy_restarted_serves_at_once() -> Result<()> {
 }
 
 #[test]
-fn envoy_goes_on_without_the_sidecar_and_gets_nothing_twice_when_it_is_back() -> Result<()> {
+fn envoy_continues_without_the_sidecar_and_gets_nothing_twice_when_it_is_back() -> Result<()> {
     let mut scene = Scene::start("sidecar-restart", "self-signed")?;
     let a = scene.provide("a", &["a.test"])?;
     let client = Client::start(&scene, Protocol::Delta, Mode::Classic(&["a.test"]))?;

@@ -20,7 +20,7 @@ const TIMES: [&str; 2] = [
 ];
 
 #[test]
-fn whoever_begins_and_does_not_end_is_sent_away() -> Result<()> {
+fn a_client_that_never_finishes_is_disconnected() -> Result<()> {
     let scene = Scene::start("slow-deadlines", None, &TIMES)?;
     let web = scene.web()?;
     let websecure = scene.websecure()?;

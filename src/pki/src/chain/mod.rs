@@ -248,7 +248,7 @@ yNQwCgYIKoZIzj0EAwIDRwAwRAIge09+S5TZAlw5tgtiVvuERV6cT4mfutXIlwTb
     }
 
     #[test]
-    fn what_is_in_it_is_told() {
+    fn its_facts_are_read() {
         let ca = ca("Some CA");
         let (leaf, key) = leaf(&ca, |params| params.serial_number = Some(vec![0x00, 0xab, 0x01].into()));
         let id = protocol::CertificateId { resolver: "le".into(), names: names(&["a.example"]) };
@@ -390,7 +390,7 @@ yNQwCgYIKoZIzj0EAwIDRwAwRAIge09+S5TZAlw5tgtiVvuERV6cT4mfutXIlwTb
     }
 
     #[test]
-    fn the_same_chain_is_told_from_another_whatever_surrounds_it() {
+    fn the_same_chain_is_distinguished_from_another_whatever_surrounds_it() {
         let ca = ca("CA");
         let (chain, key) = leaf(&ca, |_| {});
         let pair = verify(&chain, &key, &names(&["a.example"]), NOW).ok().unwrap();

@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_survives_the_way_through_the_file() {
+    fn a_key_survives_a_round_trip_through_the_file() {
         let key = generate().unwrap();
         let sec1 = to_sec1(&key).unwrap();
         assert!(from_der(sec1.expose()).unwrap() == key);

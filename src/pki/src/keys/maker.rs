@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_making_goes_on_when_the_asker_goes_away() {
+    async fn generation_continues_when_its_client_disconnects() {
         let maker = KeyMaker::default();
         let id = id();
         let mut asked = Box::pin(maker.key(&id, "https://ca.example/order/1", KeyType::Rsa2048));

@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_is_told_the_names_it_has_not_seen() {
+    fn a_reader_gets_the_names_it_has_not_seen() {
         let mut log = ChangeLog::default();
         assert_eq!(log.since(0), (0, names(&[])));
         log.note([name("a.test"), name("b.test")].into_iter());
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_too_far_behind_is_told_to_look_at_everything() {
+    fn a_reader_too_far_behind_has_to_look_at_everything() {
         let mut log = ChangeLog::default();
         log.note([name("a.test")].into_iter());
         log.note_everything();

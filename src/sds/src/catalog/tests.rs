@@ -44,7 +44,7 @@ fn valid_acme_before_expired_acme_before_provided_before_default() {
 }
 
 #[test]
-fn what_a_test_system_issued_goes_after_everything_valid_that_is_trusted() {
+fn what_a_test_system_issued_ranks_after_everything_valid_that_is_trusted() {
     let catalog = catalog();
     catalog.put_acme(&id(&["a.test"]), Some(pair("test", &["a.test"], 0, 500)));
     assert_eq!(best(&catalog, "a.test", 50), "test");
@@ -67,7 +67,7 @@ fn validity_decides_at_the_time_asked_for_and_its_ends_are_inclusive() {
 }
 
 #[test]
-fn an_exact_name_goes_before_a_wildcard_but_not_before_validity() {
+fn an_exact_name_ranks_before_a_wildcard_but_not_before_validity() {
     let catalog = catalog();
     catalog.put_acme(&id(&["*.a.test"]), Some(pair("wildcard", &["*.a.test"], 0, 1000)));
     catalog.put_acme(&id(&["x.a.test"]), Some(pair("exact", &["x.a.test"], 0, 100)));

@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_told_once_a_minute_with_the_number_of_the_others() {
+    fn a_refusal_is_reported_once_a_minute_with_the_number_of_the_others() {
         let refusals = Refusals::default();
         let start = Instant::now();
         assert_eq!(refusals.others("a", start), Some(0));
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_gone_is_refused_no_longer() {
+    fn a_client_that_left_is_no_longer_reported() {
         let refusals = Refusals::default();
         let start = Instant::now();
         assert_eq!(refusals.at(start), None);

@@ -80,7 +80,7 @@ fn what_is_no_file_of_tokens_is_refused_by_its_line() {
 }
 
 #[test]
-fn a_file_that_could_be_sent_as_a_header_is_told_of() {
+fn a_file_that_could_be_sent_as_a_header_gets_a_warning() {
     let warned = |text: &str| {
         let (_directory, file) = file(Kind::Sds, text);
         file.warning().unwrap().is_some()

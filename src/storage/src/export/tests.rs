@@ -289,7 +289,7 @@ async fn a_selection_is_by_resolver_and_by_name() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_is_no_longer_stored_is_left_and_told() {
+async fn a_certificate_that_is_no_longer_stored_is_left_and_reported() {
     let fixture = Fixture::with(&[&certificate("le", &["a.example"])]).await;
     fixture.run();
     let emptied = fixture.home.path().join("empty.json");
@@ -309,7 +309,7 @@ async fn a_certificate_that_is_no_longer_stored_is_left_and_told() {
 }
 
 #[tokio::test]
-async fn a_report_tells_nothing_of_a_key() {
+async fn a_report_has_nothing_of_a_key() {
     let fixture = Fixture::with(&[&certificate("le", &["a.example"])]).await;
     let report = fixture.run();
     let mut json = Vec::new();
@@ -347,7 +347,7 @@ async fn of_several_storages_each_resolvers_own_one_counts() {
 
 /// L1: a user who may only read a directory may lock it, too.
 #[tokio::test]
-async fn whoever_can_only_read_the_directory_holds_up_nothing() {
+async fn a_user_who_can_only_read_the_directory_holds_up_nothing() {
     let fixture = Fixture::with(&[&certificate("le", &["a.example"])]).await;
     fs::create_dir(fixture.at("")).unwrap();
     let strangers = fs::File::open(fixture.at("")).unwrap();

@@ -90,7 +90,7 @@ impl Accounts {
         let entry = entry_of(&account, before.map(|kept| &kept.entry));
         self.aside.retain(|kept| !is_same(kept));
         if let Some(old) = old.filter(|old| !is_same(old)) {
-            let reason = old.why_aside(&account);
+            let reason = old.reason_to_set_aside(&account);
             tracing::info!(resolver, ca_server = account.ca_server, reason, "the previous account is set aside");
             self.aside.push(old);
         }
@@ -186,7 +186,7 @@ impl Unreadable {
         ))
     }
 
-    fn why_aside(&self, next: &Account) -> &'static str {
+    fn reason_to_set_aside(&self, next: &Account) -> &'static str {
         match self.account() {
             Some(_) if CaOrigin::of(&next.ca_server).is_some_and(|ca| self.is_at(&ca)) => {
                 "it is bound to another external account, or to none"

@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_full_disk_is_told_and_ends_when_there_is_room_without_anybody_asking() {
+    async fn a_full_disk_is_reported_and_ends_when_there_is_room_without_anybody_asking() {
         let fixture = Fixture::open();
         fixture.full.store(true, Ordering::SeqCst);
         assert!(fixture.change().await.unwrap().is_err());

@@ -87,12 +87,12 @@ impl Disk {
     /// Replaces the file. On `Ok` the new file is on disk; on an error the old file is still there.
     pub(super) fn replace(&mut self, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
         let names = [self.name.as_os_str(), self.temporary.as_os_str()];
-        let written = replace_locked(&self.directory, names, MODE, content, || self.set_aside_what_others_wrote())?;
+        let written = replace_locked(&self.directory, names, MODE, content, || self.set_aside_a_foreign_version())?;
         self.known = Some(Stamp::of(&written));
         Ok(())
     }
 
-    fn set_aside_what_others_wrote(&self) -> io::Result<()> {
+    fn set_aside_a_foreign_version(&self) -> io::Result<()> {
         let Some(found) = self.directory.look(&self.name)? else {
             if self.known.is_some() {
                 tracing::warn!(path = %self.path.display(), "the storage file was removed; writing it again");

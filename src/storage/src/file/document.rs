@@ -50,7 +50,7 @@ pub(super) struct Resolver {
 
 impl Resolver {
     /// Drops records of certificates that have been removed or replaced.
-    fn forget_what_is_gone(&mut self) {
+    fn forget_removed_certificates(&mut self) {
         let mut serials = HashMap::new();
         for entry in &self.certificates {
             let CertificateEntry::Certificate(stored) = entry else { continue };
@@ -112,7 +112,7 @@ impl Records {
                 records.index.insert(stored.versioned.value.facts.id(), position);
             }
             resolver.certificates = entries;
-            resolver.forget_what_is_gone();
+            resolver.forget_removed_certificates();
             records.document.fence = records.document.fence.max(read.own_field.lease_fence);
             records.document.resolvers.insert(name, resolver);
         }

@@ -128,7 +128,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_blank_is_told_from_what_is_not() {
+    fn what_is_blank_is_distinguished_from_what_is_not() {
         for blank in ["", "null", " \n", "\u{feff}", "\u{feff}null\r\n"] {
             assert!(is_blank(blank.as_bytes()), "{blank:?}");
         }

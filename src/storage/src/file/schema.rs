@@ -353,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn version_1_is_told_from_a_resolver() {
+    fn version_1_is_distinguished_from_a_resolver() {
         assert!(damage(r#"{"Account": {"Email": "a@b.example"}, "Certificates": []}"#).contains("Traefik 1"));
         assert!(read(br#"{"Account": {"Account": null}}"#).is_ok());
     }

@@ -145,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_certificate_of_the_internal_ca_is_told() {
+    fn a_certificate_of_the_internal_ca_is_reported() {
         let read = |json: &str| metadata(json.as_bytes());
         let metadata = |name: &str, is_internal, ca_server: Option<&str>| {
             let names = vec![name.to_owned()];

@@ -95,7 +95,7 @@ fn the_other_alphabet_of_base64_means_the_same() -> Result<()> {
 }
 
 #[test]
-fn a_place_that_leads_nowhere_is_told_by_the_sidecar_alone_and_nothing_is_asked() -> Result<()> {
+fn a_place_that_leads_nowhere_is_reported_by_the_sidecar_alone_and_nothing_is_asked() -> Result<()> {
     let mut testbed = testbed("kid-1", "env:NOT_SET", &[])?;
     let told = line(&mut testbed, &[NAME, ": failed (", "no usable MAC key for the resolver", "--eab"])?;
     ensure!(!told.contains("NOT_SET"), "{told}");
@@ -105,7 +105,7 @@ fn a_place_that_leads_nowhere_is_told_by_the_sidecar_alone_and_nothing_is_asked(
 }
 
 #[test]
-fn an_unknown_kid_is_told_once_and_not_tried_again() -> Result<()> {
+fn an_unknown_kid_is_reported_once_and_not_tried_again() -> Result<()> {
     let (_file, key) = file(&URL_SAFE_NO_PAD.encode(KEY))?;
     let mut testbed = testbed("nobody", &key, &[])?;
     line(&mut testbed, &[NAME, PERMANENT, "newAccount refused", "kid"])?;
@@ -115,7 +115,7 @@ fn an_unknown_kid_is_told_once_and_not_tried_again() -> Result<()> {
 }
 
 #[test]
-fn a_wrong_key_is_told_once_and_not_tried_again() -> Result<()> {
+fn a_wrong_key_is_reported_once_and_not_tried_again() -> Result<()> {
     let (_file, key) = file(&URL_SAFE_NO_PAD.encode(OTHER_KEY))?;
     let mut testbed = testbed("kid-1", &key, &[])?;
     line(&mut testbed, &[NAME, PERMANENT, "newAccount refused", "external account binding"])?;

@@ -98,7 +98,7 @@ fn an_unknown_name_gets_the_default_where_there_is_one_and_what_is_no_name_nothi
 }
 
 #[test]
-fn a_missing_secret_is_said_to_be_gone_once_and_sent_when_it_comes() {
+fn a_missing_secret_is_reported_absent_once_and_sent_when_it_comes() {
     let mut session = session();
     let contents = Contents::default();
     assert_eq!(exchange(&mut session, &contents, &subscribe(&["a.test"])), ["a.test=gone"]);

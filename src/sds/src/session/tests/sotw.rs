@@ -116,7 +116,7 @@ fn a_missing_secret_is_left_out_and_sent_when_it_comes() {
 }
 
 #[test]
-fn a_secret_that_goes_away_is_not_announced_and_not_sent_again_when_it_returns() {
+fn a_removed_secret_is_not_announced_and_not_sent_again_when_it_returns() {
     let mut session = session();
     let contents = two();
     exchange(&mut session, &contents, &ask(&["a.test"], ""));

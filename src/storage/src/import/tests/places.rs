@@ -126,7 +126,7 @@ fn the_storage_is_not_found_in_a_directory() {
 }
 
 #[test]
-fn what_is_no_source_is_named_with_its_way_out() {
+fn what_is_no_source_is_named_with_advice() {
     for (file, content, expected) in [
         ("traefik.yml", "certificatesResolvers: {}\n", "acme.storage"),
         ("envoy.yaml", "static_resources: { listeners: [] }\n", "private_key"),

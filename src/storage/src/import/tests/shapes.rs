@@ -86,7 +86,7 @@ fn a_file_of_traefiks_from_windows_is_read_and_what_is_wrong_in_it_costs_that_al
 }
 
 #[test]
-fn nothing_usable_is_told_with_what_was_looked_for() {
+fn nothing_usable_is_reported_with_what_was_looked_for() {
     for (content, expected) in [
         ("", "members of each resolver's Certificates, as Traefik has them; found none"),
         ("\n", "found none"),
@@ -135,7 +135,7 @@ fn a_copy_of_certbots_without_its_links_is_read_from_the_archive() {
 }
 
 #[test]
-fn a_certificate_of_certbots_archive_that_lasts_longer_than_the_one_in_use_is_told() {
+fn a_certificate_of_certbots_archive_that_lasts_longer_than_the_one_in_use_is_reported() {
     let scene = Scene::new();
     scene.write_pair("archive/a/", ["fullchain2.pem", "privkey2.pem"], &pem(&["a.example"], 60));
     scene.write_pair("live/a/", CERTBOT, &pem(&["a.example"], 10));
@@ -161,7 +161,7 @@ fn caddys_old_layout_is_read() {
 
 /// The chain of a private CA, in another file and in the wrong order.
 #[test]
-fn a_chain_is_put_in_order_and_completed_from_beside() {
+fn a_chain_is_put_in_order_and_completed_from_other_files() {
     let issuer = |name: &str, by: Option<&CertifiedIssuer<'static, KeyPair>>| {
         let mut params = params(&[], 60);
         params.distinguished_name.push(rcgen::DnType::CommonName, name);
@@ -194,7 +194,7 @@ fn a_chain_is_put_in_order_and_completed_from_beside() {
 }
 
 #[test]
-fn a_self_signed_pair_is_taken_and_what_that_means_is_told() {
+fn a_self_signed_pair_is_taken_and_what_that_means_is_reported() {
     let scene = Scene::new();
     scene.write_pair("site", [".pem", ".pem.key"], &pem(&["a.example"], 60));
     let report = scene.import(Some("le"));
@@ -204,7 +204,7 @@ fn a_self_signed_pair_is_taken_and_what_that_means_is_told() {
 }
 
 #[test]
-fn a_pair_that_does_not_belong_together_and_a_key_with_a_passphrase_are_told() {
+fn a_pair_that_does_not_belong_together_and_a_key_with_a_passphrase_are_reported() {
     let one = pem(&["a.example"], 60);
     let two = pem(&["b.example"], 60);
     let encrypted = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
@@ -226,7 +226,7 @@ fn a_pair_that_does_not_belong_together_and_a_key_with_a_passphrase_are_told() {
 }
 
 #[test]
-fn resources_whose_key_is_elsewhere_are_told() {
+fn resources_whose_key_is_elsewhere_are_reported() {
     let resource =
         |kind: &str, rest: &str| format!("apiVersion: v1\nkind: {kind}\nmetadata: {{ name: a }}\n{rest}---\n");
     let scene = Scene::new();
