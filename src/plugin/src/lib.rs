@@ -29,12 +29,10 @@ mod clock;
 mod configuration;
 mod context;
 mod executor;
-
 mod leadership;
 mod logger;
 mod metrics;
 mod observer;
-
 mod proxy;
 mod redirect;
 mod responder;

@@ -6,12 +6,10 @@
 mod census;
 mod due;
 mod fallbacks;
-
 mod known;
 mod overlap;
 mod queue;
 mod ready;
-
 mod unwanted;
 
 use std::collections::HashSet;

@@ -1,38 +1,54 @@
-//! The engine: looks at what is wanted and what there is, and drives what is due through ACME.
+//! The engine: compares the wanted certificates with the stored ones, and drives those that are due through ACME.
 //!
-//! It keeps nothing that the state store does not have: dropped at any moment and started again, here or elsewhere, it goes
-//! on where it was. One certificate's failure never holds up another's.
+//! The engine keeps no state that is not stored: dropped at any moment and started again, here or in another Envoy, it
+//! resumes where it was. One certificate's failure never delays another certificate.
+//!
+//! # A turn
+//!
+//! [`run`] loads the state once and then works in turns. A turn starts what can start, and ends by waiting for a
+//! [`Wakeup`]. All decisions are the [`Scheduler`]'s, which is called in this order:
+//!
+//! 1. `refresh` comes first, once a turn. The queue is rebuilt where the wants have changed, the clock has jumped, or a
+//!    certificate may no longer be covered; what has become due is moved to the front; the census is taken where it is
+//!    due. Every later call of the turn is given the same time and may assume a current queue.
+//! 2. `begin_reload`, where somebody else may have changed the stored state. Until `reload` brings the new state,
+//!    `next_task` returns nothing, so that no attempt begins from old state. Running attempts go on.
+//! 3. `next_task`, while there is room for another attempt. A returned certificate is in flight until `attempt_ended`,
+//!    and is returned by no other call before. Room is `maxOrders` plus the attempts that wait for DNS.
+//! 4. `next_ari_query`, while few background tasks run. A returned certificate counts as being asked about until either
+//!    `ari_answered` or `postpone_ari_query` is called for it.
+//! 5. `take_unsaved`, once. The records it returns are the scheduler's no longer: they are saved or, when the store
+//!    refuses them, dropped.
+//! 6. `idle_time` and `wants_changed` come last, since both depend on all calls before: they say when the next turn is
+//!    due without any other event.
+//!
+//! A [`Wakeup`] is passed on before the next turn begins: `attempt_ended` for an attempt, `ari_answered` or `reload` for
+//! a background task. The timer, changed wants and room for more attempts carry nothing: the next turn looks for itself.
+//! A turn that wakes too early does no harm. A store that is unavailable ends [`run`].
 
 mod ari;
 mod ari_queue;
-
 mod at_ca;
 mod attempt;
 mod attempt_error;
 mod background;
-
 mod delegate;
 mod event;
 mod failed_challenges;
-
 mod outcome;
 mod pauses;
 mod record;
 mod rehearsal;
 mod scheduler;
 mod session;
-
 mod unsaved;
+mod wakeup;
 mod wants;
 
 use std::cell::Cell;
-use std::future::poll_fn;
-use std::pin::pin;
-use std::task::Poll;
 
 use acme::Host;
-use futures::future::{Either, select};
-use futures::stream::{FuturesUnordered, StreamExt};
+use futures::stream::FuturesUnordered;
 
 use crate::state_store::{StateStore, StateStoreError};
 use crate::{fingerprint, restart};
@@ -44,18 +60,19 @@ use failed_challenges::FailedChallenges;
 use outcome::Outcome;
 use scheduler::Scheduler;
 use session::Session;
+use wakeup::{Wakeup, wakeup};
 pub use wants::WantsFeed;
 
 /// The most tries that wait for DNS beside those at work: a slow provider must not hold up others, and their state is
 /// some kilobytes each.
 const MAX_PARKED: usize = 500;
 
-/// Runs until the state store is gone for good; dropped when the lease is lost. Returns why it could not go on; whoever
+/// Runs until the store is gone for good; dropped when the lease is lost. Returns why it could not go on; whoever
 /// holds the lease starts it again after a moment.
-pub async fn run<H: Host, V: StateStore>(
+pub async fn run<H: Host, S: StateStore>(
     config: &Config,
     host: &H,
-    store: &V,
+    store: &S,
     feed: &WantsFeed,
     observer: &dyn Observer,
 ) -> StateStoreError {
@@ -68,37 +85,36 @@ pub async fn run<H: Host, V: StateStore>(
     restart::shorten_waits(&mut state, &config.engine, host.now_millis().div_euclid(1000));
     let parked = Cell::new(0_usize);
     let test_systems: Vec<Resolver> = config.resolvers.iter().filter_map(test_system).collect();
-    let mut sessions: Vec<Session<'_, H, V>> = Vec::new();
-    let mut stagings: Vec<Session<'_, H, V>> = Vec::new();
-    for (resolvers, sessions) in [(&config.resolvers, &mut sessions), (&test_systems, &mut stagings)] {
-        for resolver in resolvers {
-            let failures = FailedChallenges::of(&resolver.name, &state);
-            sessions.push(Session::new(config, resolver, host, store, observer, failures, (&parked, &tenure)));
-        }
-    }
+    let session = |resolver: &Resolver| {
+        let failures = FailedChallenges::of(&resolver.name, &state);
+        Session::new(config, resolver, host, store, observer, failures, (&parked, &tenure))
+    };
+    let sessions: Vec<_> = config.resolvers.iter().map(session).collect();
+    let stagings: Vec<_> = test_systems.iter().map(session).collect();
     // Resolvers are few.
     let session_of = |name: &str| sessions.iter().find(|session| session.resolver.name == name);
     let staging_of = |name: &str| stagings.iter().find(|session| session.resolver.name == name);
 
     let mut scheduler = Scheduler::new(config, state, feed, observer, host.now_millis());
     scheduler.report_other_cas();
-    let mut running = FuturesUnordered::new();
+    let mut attempts = FuturesUnordered::new();
     let mut background = FuturesUnordered::new();
     loop {
         let now = host.now_millis();
         scheduler.refresh(now, || host.now_millis());
         if feed.take_stale() || store.tenure() != tenure.get() {
-            scheduler.is_reloading = true;
+            scheduler.begin_reload();
             tenure.set(store.tenure());
             background.push(background::perform(BackgroundTask::Read { store }));
         }
-        let most = parked.get().min(MAX_PARKED).saturating_add(config.engine.max_orders);
-        while running.len() < most
+        let room = || parked.get().min(MAX_PARKED).saturating_add(config.engine.max_orders);
+        let most = room();
+        while attempts.len() < most
             && let Some(task) = scheduler.next_task(now, pauses(&sessions, now))
         {
             let Some(session) = session_of(&task.issuer) else { continue };
             task.announce(observer);
-            running.push(attempt(session, staging_of(&task.issuer), task));
+            attempts.push(attempt(session, staging_of(&task.issuer), task));
         }
         while background.len() < ari::AT_ONCE
             && let Some((place, serial, issuer, renewal_id)) = scheduler.next_ari_query(now)
@@ -115,41 +131,49 @@ pub async fn run<H: Host, V: StateStore>(
         if let Some(unsaved) = scheduler.take_unsaved(now) {
             background.push(background::perform(BackgroundTask::Save { store, unsaved }));
         }
-
-        let alarm = pin!(host.sleep(scheduler.idle_time(now)));
-        let wants_changed = pin!(scheduler.wants_changed());
-        let has_room = || parked.get().min(MAX_PARKED).saturating_add(config.engine.max_orders) > most;
-        // Whoever parks does so while the running tries are polled, which is just before this.
-        let room = pin!(poll_fn(|_| if has_room() { Poll::Ready(()) } else { Poll::Pending }));
-        let waking = select(room, select(alarm, wants_changed));
-        match select(pin!(next(&mut running)), select(pin!(next(&mut background)), waking)).await {
-            Either::Left((Ended { outcome: Outcome::StoreUnavailable(error), .. }, _)) => return error,
-            Either::Left((ended, _)) => {
-                // What was read while it ran left out what it was at.
+        let timer = host.sleep(scheduler.idle_time(now));
+        let wants_changed = scheduler.wants_changed();
+        match wakeup(&mut attempts, &mut background, || room() > most, timer, wants_changed).await {
+            Wakeup::AttemptEnded(Ended { outcome: Outcome::StoreUnavailable(error), .. }) => return error,
+            Wakeup::AttemptEnded(ended) => {
+                // The state was read while this attempt ran, so its certificate was left out.
                 if matches!(ended.outcome, Outcome::LeadershipLost) {
                     feed.distrust();
                 }
                 scheduler.attempt_ended(ended, host.now_millis());
             }
-            Either::Right((Either::Left((BackgroundDone::Answered { place, serial, answer }, _)), _)) => {
-                scheduler.ari_answered(place, &serial, answer, host.now_millis(), host.random());
+            Wakeup::BackgroundDone(done) => {
+                if let Err(error) = take_over(done, &mut scheduler, config, host) {
+                    return error;
+                }
             }
-            Either::Right((Either::Left((BackgroundDone::Read(Ok(mut state)), _)), _)) => {
-                fingerprint::lift_waits(&mut state, config);
-                restart::shorten_waits(&mut state, &config.engine, host.now_millis().div_euclid(1000));
-                scheduler.reload(state);
-            }
-            Either::Right((Either::Left((BackgroundDone::Read(Err(error)), _)), _)) => return error,
-            Either::Right((
-                Either::Left((BackgroundDone::Saved(Err(error @ StateStoreError::Unavailable(_))), _)),
-                _,
-            )) => {
-                return error;
-            }
-            // What is refused would be again; without it the CA is asked once more than it need be.
-            Either::Right((Either::Left((BackgroundDone::Saved(_), _)) | Either::Right(_), _)) => {}
+            Wakeup::RoomForMore | Wakeup::Timer | Wakeup::WantsChanged => {}
         }
     }
+}
+
+/// Passes the result of a background task to the scheduler. An error ends the engine.
+fn take_over<H: Host>(
+    done: BackgroundDone,
+    scheduler: &mut Scheduler<'_>,
+    config: &Config,
+    host: &H,
+) -> Result<(), StateStoreError> {
+    match done {
+        BackgroundDone::Answered { place, serial, answer } => {
+            scheduler.ari_answered(place, &serial, answer, host.now_millis(), host.random());
+        }
+        BackgroundDone::Read(state) => {
+            let mut state = state?;
+            fingerprint::lift_waits(&mut state, config);
+            restart::shorten_waits(&mut state, &config.engine, host.now_millis().div_euclid(1000));
+            scheduler.reload(state);
+        }
+        BackgroundDone::Saved(Err(error @ StateStoreError::Unavailable(_))) => return Err(error),
+        // The store would refuse the same records again. Without them the CA is asked once more than needed.
+        BackgroundDone::Saved(Ok(()) | Err(StateStoreError::Refused(_))) => {}
+    }
+    Ok(())
 }
 
 /// The resolver with its CA's test system in the CA's place.
@@ -160,15 +184,7 @@ fn test_system(resolver: &Resolver) -> Option<Resolver> {
 }
 
 /// The resolvers whose CAs are to be left alone, and until when.
-fn pauses<'s, H: Host, V: StateStore>(sessions: &'s [Session<'_, H, V>], now_millis: i64) -> Vec<(&'s str, i64)> {
-    let until = |session: &'s Session<'_, H, V>| (session.resolver.name.as_str(), session.paused_until());
+fn pauses<'s, H: Host, V: StateStore>(sessions: &'s [Session<'_, H, S>], now_millis: i64) -> Vec<(&'s str, i64)> {
+    let until = |session: &'s Session<'_, H, S>| (session.resolver.name.as_str(), session.paused_until());
     sessions.iter().map(until).filter(|(_, until)| *until > now_millis.div_euclid(1000)).collect()
-}
-
-/// The next of these that ends; never, when there is none.
-async fn next<F: Future>(running: &mut FuturesUnordered<F>) -> F::Output {
-    match running.next().await {
-        Some(output) => output,
-        None => std::future::pending().await,
-    }
 }

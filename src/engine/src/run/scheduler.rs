@@ -49,7 +49,7 @@ pub(super) struct Scheduler<'a> {
     ari_queue: AriQueue,
     in_flight: HashSet<CertificateId>,
     /// What is stored is being read again, and nothing begins meanwhile.
-    pub(super) is_reloading: bool,
+    is_reloading: bool,
     revision: Option<u64>,
     started: i64,
     looked_at: i64,
@@ -265,6 +265,11 @@ impl<'a> Scheduler<'a> {
         if let Some(at) = self.places.get(&place).copied() {
             self.change(now_millis, |queue, view| queue.reschedule(at, view));
         }
+    }
+
+    /// The stored state is about to be read again: no attempt begins before [`Self::reload`].
+    pub(super) fn begin_reload(&mut self) {
+        self.is_reloading = true;
     }
 
     /// Takes over what others have stored meanwhile. What a try is made for is what that try makes of it.
