@@ -97,7 +97,7 @@ fn the_window_of_its_renewal_information_is_kept() -> Result<()> {
     proved(Authority::Acme2certifier, Proof::RenewalInfo, || {
         play("renewal-information", start, &[("http", &["suggested.example"])], |scene| {
             let first = scene.served("suggested.example")?;
-            scene.line(&["suggested.example: to be renewed", "within the CA's window from"])?;
+            scene.line(&["suggested.example: renewal at", "within the CA's window from"])?;
             let life = first.not_after - first.not_before;
             let next = scene.renewed("suggested.example", &first, Duration::try_from(life)? + PATIENCE)?;
             let age = next.not_before - first.not_before;

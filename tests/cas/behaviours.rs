@@ -118,7 +118,7 @@ pub(crate) fn a_name_whose_dns_comes_late(authority: Authority, start: Start) ->
         play("late-dns", start, &[], |scene| {
             scene.dns.fail("late.example")?;
             scene.want(&[("http", &["late.example"])])?;
-            scene.line_of(&[&["late.example", "is told again in"], &["late.example", "failed ("]])?;
+            scene.line_of(&[&["late.example", "retrying the challenge in"], &["late.example", "failed ("]])?;
             scene.dns.heal("late.example")?;
             scene.served_within("late.example", RETRY).map(drop)
         })

@@ -273,7 +273,7 @@ impl fmt::Display for Error {
             Self::AccountLost(problem) => write!(f, "the CA does not know the account: {problem}"),
             Self::AskedToWait { waiting_for, timeout, asked } => write!(
                 f,
-                "{} takes longer than {} ms: the CA asked to be left alone for {} s more",
+                "{} takes longer than {} ms: the CA asked to wait {} s more",
                 one_line(waiting_for),
                 timeout.as_millis(),
                 asked.as_secs()
@@ -292,7 +292,7 @@ impl fmt::Display for Error {
                 write!(f, ", only {}", one_line(&offered.join(", ")))
             }
             Self::NotValidated { problems } => {
-                f.write_str("the CA could not validate what it was told of again")?;
+                f.write_str("validation failed, also after the challenge was retried")?;
                 problems.iter().try_for_each(|refusal| write!(f, "; {refusal}"))
             }
             Self::OrderInvalid { order, problems } => {
@@ -300,7 +300,7 @@ impl fmt::Display for Error {
                 problems.iter().try_for_each(|refusal| write!(f, "; {refusal}"))
             }
             Self::OrderLost { order, why } | Self::OrderStuck { order, why } => {
-                write!(f, "order {} can't be gone on with: {}", one_line(order), one_line(why))
+                write!(f, "order {} can't be resumed: {}", one_line(order), one_line(why))
             }
             Self::OrderNamesChanged { order, names } => {
                 write!(f, "the CA changed the names of order {}", one_line(order))?;

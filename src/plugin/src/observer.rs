@@ -70,14 +70,16 @@ impl Observer for EventLog {
             Event::Complaint { id, name, kind, reason, again_in } => {
                 let (whom, seconds) = (Shown(id), again_in.as_secs());
                 log::warn!(
-                    "{whom}: the CA could not validate {name} by {kind}, and is told again in {seconds} s: {reason}"
+                    "{whom}: the CA could not validate {name} by {kind}, retrying the challenge in {seconds} s: {reason}"
                 );
             }
-            Event::Dropped { id, reason } => log::warn!("{}: ordered anew, since {reason}", Shown(id)),
+            Event::Dropped { id, reason } => {
+                log::warn!("{}: the pending order was dropped, placing a new one: {reason}", Shown(id))
+            }
             Event::DefaultChain { id, preferred, offered, failures } => {
                 let (whom, offered) = (Shown(id), offered.join(", "));
                 log::warn!(
-                    "{whom}: served with its default chain, since none of the CA's leads to {preferred}, only to {offered}"
+                    "{whom}: serving the default chain: no chain of issuer {preferred} is offered, only of {offered}"
                 );
                 for failure in failures {
                     log::warn!("{whom}: a chain could not be downloaded: {failure}");
@@ -105,28 +107,28 @@ impl Observer for EventLog {
             }
             Event::GivenUp { id } => {
                 let whom = Shown(id);
-                log::warn!("{whom}: nothing has wanted it for 30 days, so it is renewed no longer");
+                log::warn!("{whom}: no longer referenced by any router for 30 days; renewal stopped");
             }
             Event::Held { id, issuer, why, until } => {
                 let (whom, until) = (Shown(id), date(until));
-                log::warn!("{whom}: {issuer} is not asked until {until}: {why}");
+                log::warn!("{whom}: postponed until {until} (resolver {issuer}): {why}");
                 self.metrics.count(&format!("holds.resolver.{}", resolver_label(id)));
             }
             Event::AriUnavailable { id, reason } => {
-                log::info!("{}: the CA says nothing of its renewal: {reason}", Shown(id));
+                log::info!("{}: no renewal window from the CA (ARI): {reason}", Shown(id));
             }
             Event::Rehearsed { id } => {
                 let whom = Shown(id);
-                log::info!("{whom}: the CA's test system could prove its names, so the CA is asked again");
+                log::info!("{whom}: the trial with the CA's staging server succeeded, ordering from the CA itself");
             }
             Event::Suggested { id, suggestion } => {
                 let (whom, at) = (Shown(id), date(suggestion.renew_at));
                 let (start, end) = (date(suggestion.start), date(suggestion.end));
                 let why = suggestion.explanation.as_deref().map_or(String::new(), |url| format!("; see {url}"));
-                log::info!("{whom}: to be renewed {at}, within the CA's window from {start} to {end}{why}");
+                log::info!("{whom}: renewal at {at}, within the CA's window from {start} to {end}{why}");
             }
             Event::ChallengeSwitched { id, reason } => {
-                log::warn!("{}: proved in another way, since {reason}", Shown(id));
+                log::warn!("{}: trying another challenge type: {reason}", Shown(id));
             }
             Event::OtherCa { resolver, tests, kept } => {
                 if tests > 0 {
@@ -256,7 +258,7 @@ mod tests {
             failures: &failures,
         });
         let [(_, line), (_, failure)] = &proxy.lines()[..] else { panic!("not two lines") };
-        assert!(line.ends_with("none of the CA's leads to Root C, only to Root A, B\\nad"), "{line}");
+        assert!(line.ends_with("no chain of issuer Root C is offered, only of Root A, B\\nad"), "{line}");
         assert!(failure.ends_with("a chain could not be downloaded: late"), "{failure}");
     }
 

@@ -48,7 +48,7 @@ fn http_01_comes_before_dns_01() -> Result<()> {
 #[test]
 fn a_type_that_fails_is_followed_by_the_next_one_at_once() -> Result<()> {
     let (mut testbed, bridge) = play(&closed(false)?, &[tls(), http()], &[ZONE])?;
-    line(&mut testbed, &["le: example.test: proved in another way", "tls-alpn-01"])?;
+    line(&mut testbed, &["le: example.test: trying another challenge type", "tls-alpn-01"])?;
     line(&mut testbed, &["le: example.test: issued by", " by http-01,"])?;
     assert_eq!(testbed.pebble.requests("/chalZ/"), 2, "one word for each");
     assert!(bridge.requests().is_empty(), "the last one is not needed");

@@ -17,7 +17,7 @@ fn a_limit_on_the_account_holds_back_every_order_over_restarts() -> Result<()> {
     scene.testbed.sidecar.restart()?;
     scene.testbed.envoy.restart()?;
     scene.want("other.example")?;
-    line(&mut scene.testbed, &["other.example", "is not asked until", "too many new orders recently"])?;
+    line(&mut scene.testbed, &["other.example", "postponed until", "too many new orders recently"])?;
     ensure!(scene.count(Resource::NewOrder) == 1, "the CA was asked again");
     Ok(())
 }

@@ -330,7 +330,7 @@ fn the_wait_for_a_certificate_is_bounded_and_its_order_is_gone_on_with() {
     let before = scene.world.now_millis();
     let error = acme_error(scene.issue(&["a.example"], None));
     let took = scene.world.now_millis() - before;
-    let why = "the CA's work on the order takes longer than 10000 ms: the CA asked to be left alone for 3 s more";
+    let why = "the CA's work on the order takes longer than 10000 ms: the CA asked to wait 3 s more";
     assert_eq!(error.to_string(), why);
     assert!((9_000..10_000).contains(&took), "{took} ms");
     assert!(!error.ends_order() && error.class() == acme::Class::Transient(Some(Duration::from_secs(3))));

@@ -89,7 +89,7 @@ fn a_ca_that_complains_and_asks_for_a_wait_is_left_alone_and_its_reason_is_told(
         assert_eq!(scene.ca().asked("/challenge/"), told, "{after_failure:?}, {seconds} s");
         let expected = format!(
             "the CA's validation of a.example by http-01 (connection: no route to host) takes longer than 120000 ms: the CA \
-             asked to be left alone for {seconds} s more"
+             asked to wait {seconds} s more"
         );
         assert_eq!(error.to_string(), expected);
     }

@@ -34,7 +34,7 @@ impl Refusal {
         let of = if name.is_empty() { String::new() } else { format!(" for {name}") };
         Self {
             until,
-            why: format!("{ca} asked not to be asked{of} before {}: {}", shown(until), acme::one_line(why)),
+            why: format!("{ca} asked for no requests{of} before {}: {}", shown(until), acme::one_line(why)),
             whole_account,
         }
     }

@@ -67,8 +67,8 @@ pub use wants::WantsFeed;
 /// some kilobytes each.
 const MAX_PARKED: usize = 500;
 
-/// Runs until the store is gone for good; dropped when the lease is lost. Returns why it could not go on; whoever
-/// holds the lease starts it again after a moment.
+/// Runs the engine until the state store is unavailable, and returns that error: the holder of the lease starts the
+/// engine again after a while. Without the lease, the future is dropped.
 pub async fn run<H: Host, S: StateStore>(
     config: &Config,
     host: &H,
@@ -96,7 +96,6 @@ pub async fn run<H: Host, S: StateStore>(
     let staging_of = |name: &str| stagings.iter().find(|session| session.resolver.name == name);
 
     let mut scheduler = Scheduler::new(config, state, feed, observer, host.now_millis());
-    scheduler.report_other_cas();
     let mut attempts = FuturesUnordered::new();
     let mut background = FuturesUnordered::new();
     loop {
@@ -131,8 +130,7 @@ pub async fn run<H: Host, S: StateStore>(
         if let Some(unsaved) = scheduler.take_unsaved(now) {
             background.push(background::perform(BackgroundTask::Save { store, unsaved }));
         }
-        let timer = host.sleep(scheduler.idle_time(now));
-        let wants_changed = scheduler.wants_changed();
+        let (timer, wants_changed) = (host.sleep(scheduler.idle_time(now)), scheduler.wants_changed());
         match wakeup(&mut attempts, &mut background, || room() > most, timer, wants_changed).await {
             Wakeup::AttemptEnded(Ended { outcome: Outcome::StoreUnavailable(error), .. }) => return error,
             Wakeup::AttemptEnded(ended) => {

@@ -68,7 +68,7 @@ impl<'a> Scheduler<'a> {
         observer: &'a dyn Observer,
         now_millis: i64,
     ) -> Self {
-        Self {
+        let mut scheduler = Self {
             config,
             schedule: Schedule::of(&config.resolvers),
             fallbacks: Fallbacks::of(&config.resolvers),
@@ -88,12 +88,14 @@ impl<'a> Scheduler<'a> {
             counted_at: now_millis,
             has_changed: true,
             saving: Saving::new(now_millis),
-        }
+        };
+        scheduler.report_other_cas();
+        scheduler
     }
 
     /// Tells how many stored certificates are of other CAs than their resolvers have, and what becomes of them; keeps of
     /// each that it is.
-    pub(super) fn report_other_cas(&mut self) {
+    fn report_other_cas(&mut self) {
         let resolvers = &self.config.resolvers;
         let mut answer = vec![(0_usize, 0_usize); resolvers.len()];
         for record in self.records.iter_mut() {

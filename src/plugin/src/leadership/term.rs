@@ -96,7 +96,7 @@ async fn drive(context: &Rc<Context>, sidecar: &Rc<Sidecar>, wants: &WantsFeed) 
             backoff.reset();
         }
         let pause = backoff.next_wait();
-        log::warn!("the engine gave up and starts again in {} s: {error}", pause.as_secs());
+        log::warn!("the engine stopped on an error, restarting in {} s: {error}", pause.as_secs());
         context.timers.sleep(pause).await;
     }
 }

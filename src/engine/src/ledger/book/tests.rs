@@ -201,7 +201,7 @@ fn a_pause_is_for_its_names_and_all_below_them_or_for_the_account() {
         (&[], &["a.example"], ""),
     ] {
         let expected = format!(
-            "ca.example.com asked not to be asked{name} before 2027-01-15T09:00Z: {}",
+            "ca.example.com asked for no requests{name} before 2027-01-15T09:00Z: {}",
             acme::one_line("slow\ndown")
         );
         assert_eq!(

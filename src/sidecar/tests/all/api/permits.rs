@@ -101,7 +101,7 @@ async fn a_pause_is_kept_over_a_restart() {
     let _sidecar = home.start().await;
     let engine = home.engine().await;
     let refused = ask(&engine, &request(&id(&["www.a.example"]))).await;
-    assert!(refused.why.starts_with("ca.example asked not to be asked for www.a.example before "), "{refused:?}");
+    assert!(refused.why.starts_with("ca.example asked for no requests for www.a.example before "), "{refused:?}");
     assert!(!refused.why.contains('\n'));
     assert!(ask(&engine, &request(&id(&["b.example"]))).await.granted);
 }
