@@ -56,7 +56,6 @@ use attempt::{Ended, attempt};
 use background::{BackgroundDone, BackgroundTask};
 use config::{Config, Resolver};
 pub use event::{Census, Event, Observer, Why};
-use failed_challenges::FailedChallenges;
 use outcome::Outcome;
 use scheduler::Scheduler;
 use session::Session;
@@ -85,12 +84,9 @@ pub async fn run<H: Host, S: StateStore>(
     restart::shorten_waits(&mut state, &config.engine, host.now_millis().div_euclid(1000));
     let parked = Cell::new(0_usize);
     let test_systems: Vec<Resolver> = config.resolvers.iter().filter_map(test_system).collect();
-    let session = |resolver: &Resolver| {
-        let failures = FailedChallenges::of(&resolver.name, &state);
-        Session::new(config, resolver, host, store, observer, failures, (&parked, &tenure))
-    };
-    let sessions: Vec<_> = config.resolvers.iter().map(session).collect();
-    let stagings: Vec<_> = test_systems.iter().map(session).collect();
+    let session = |resolver| Session::new(config, resolver, host, store, observer, &state, (&parked, &tenure));
+    let all: Vec<_> = config.resolvers.iter().chain(&test_systems).map(session).collect();
+    let (sessions, stagings) = all.split_at(config.resolvers.len());
     // Resolvers are few.
     let session_of = |name: &str| sessions.iter().find(|session| session.resolver.name == name);
     let staging_of = |name: &str| stagings.iter().find(|session| session.resolver.name == name);
@@ -109,7 +105,7 @@ pub async fn run<H: Host, S: StateStore>(
         let room = || parked.get().min(MAX_PARKED).saturating_add(config.engine.max_orders);
         let most = room();
         while attempts.len() < most
-            && let Some(task) = scheduler.next_task(now, pauses(&sessions, now))
+            && let Some(task) = scheduler.next_task(now, pauses(sessions, now))
         {
             let Some(session) = session_of(&task.issuer) else { continue };
             task.announce(observer);
@@ -182,7 +178,7 @@ fn test_system(resolver: &Resolver) -> Option<Resolver> {
 }
 
 /// The resolvers whose CAs are to be left alone, and until when.
-fn pauses<'s, H: Host, V: StateStore>(sessions: &'s [Session<'_, H, S>], now_millis: i64) -> Vec<(&'s str, i64)> {
+fn pauses<'s, H: Host, S: StateStore>(sessions: &'s [Session<'_, H, S>], now_millis: i64) -> Vec<(&'s str, i64)> {
     let until = |session: &'s Session<'_, H, S>| (session.resolver.name.as_str(), session.paused_until());
     sessions.iter().map(until).filter(|(_, until)| *until > now_millis.div_euclid(1000)).collect()
 }

@@ -57,11 +57,12 @@ impl<'a, H: Host, V: StateStore> Session<'a, H, V> {
         host: &'a H,
         store: &'a V,
         observer: &'a dyn Observer,
-        failures: FailedChallenges,
+        stored: &protocol::State,
         (parked, tenure): (&'a Cell<usize>, &'a Cell<u64>),
     ) -> Self {
         let state = Mutex::new(State { ca: None, client: None, last_error: None });
         let (paused, failed) = (Cell::new(Cooldown::NONE), Cell::new(0));
+        let failures = FailedChallenges::of(&resolver.name, stored);
         Self { resolver, config, host, store, observer, failures, parked, tenure, paused, failed, state }
     }
 
