@@ -13,11 +13,11 @@ use crate::origin::resolve;
 /// An account as the CA knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
-    /// Its URL, the `kid` of its requests.
+    /// The account's URL, the `kid` of its requests.
     pub url: String,
     /// `valid`, `deactivated` or `revoked`.
     pub status: String,
-    /// Its contact URLs.
+    /// The account's contact URLs.
     pub contact: Vec<String>,
 }
 
@@ -42,7 +42,7 @@ pub async fn register<H: Host>(
     new_account(client, &new).await
 }
 
-/// Whether the CA makes accounts only for those that it knows by other means (§7.1.1, `externalAccountRequired`).
+/// True if the CA requires an external account binding (§7.1.1, `externalAccountRequired`).
 pub fn needs_binding<H>(client: &Client<H>) -> bool {
     client.directory.meta.as_ref().is_some_and(|meta| meta.external_account_required)
 }
@@ -105,7 +105,7 @@ fn account(url: String, state: AccountState, asked: &[String]) -> Account {
     Account { url, status: state.status.unwrap_or_else(|| VALID.to_owned()), contact }
 }
 
-/// What is sent to newAccount (§7.3) and to an account's URL (§7.3.2).
+/// The payload of newAccount (§7.3) and of an account update (§7.3.2).
 #[derive(Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct NewAccount<'a> {
@@ -122,7 +122,7 @@ struct NewAccount<'a> {
 /// The status of an account whose CA tells none: it answered that there is one.
 const VALID: &str = "valid";
 
-/// What comes back (§7.1.2).
+/// The account object in the CA's answer (§7.1.2).
 #[derive(Default)]
 struct AccountState {
     status: Option<String>,

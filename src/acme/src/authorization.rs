@@ -13,7 +13,7 @@ use crate::order::Order;
 use crate::problem::{self, Problem};
 use crate::retry_after;
 
-/// What went wrong with the authorizations of an order that the CA gave up.
+/// The errors of an order's failed authorizations.
 pub(crate) async fn problems<H: Host>(client: &Client<H>, urls: &[String]) -> Vec<Refusal> {
     let mut problems = Vec::new();
     for url in urls {
@@ -194,7 +194,7 @@ pub(crate) fn usable(challenge: &ChallengeState) -> Option<(ChallengeType, &Chal
     Some((kind, challenge, challenge.url.as_deref()?)).filter(|_| is_whole)
 }
 
-/// Whether a text is a token (§8.1): base64url, and long enough to have its 128 bits.
+/// True if a text is a token (§8.1): base64url, and long enough to have 128 bits.
 pub fn is_token(token: &str) -> bool {
     TOKEN_LENGTHS.contains(&token.len()) && token.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }

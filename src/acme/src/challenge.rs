@@ -19,7 +19,7 @@ impl ChallengeType {
     /// All of them, in the order of preference.
     pub const ALL: [Self; 4] = [Self::TlsAlpn01, Self::Http01, Self::Dns01, Self::DnsPersist01];
 
-    /// Its name in ACME: `http-01`.
+    /// The type's name in ACME: `http-01`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::TlsAlpn01 => "tls-alpn-01",
@@ -34,8 +34,8 @@ impl ChallengeType {
         Self::ALL.into_iter().find(|kind| kind.as_str() == name)
     }
 
-    /// Whether it can prove what a certificate is to be for: only DNS proves a wildcard (RFC 8555 §7.1.3), and an
-    /// address has no DNS to prove it (RFC 8738 §7).
+    /// True if the type can prove a name: only DNS proves a wildcard (RFC 8555 §7.1.3), and an address has no DNS to
+    /// prove it (RFC 8738 §7).
     pub fn proves(self, name: &str) -> bool {
         match self {
             Self::TlsAlpn01 | Self::Http01 => !name.starts_with('*'),
@@ -62,15 +62,15 @@ pub struct ChallengeChoice {
 /// A challenge that is to be answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Challenge {
-    /// Its type.
+    /// The challenge's type.
     pub kind: ChallengeType,
-    /// Its token; empty for dns-persist-01, which has none.
+    /// The challenge's token; empty for dns-persist-01, which has none.
     pub token: String,
     /// The name that is proved, without the `*.` of a wildcard.
     pub host: String,
-    /// Whether it is proved for `*.` this name.
+    /// True if the identifier is the wildcard `*.` of this name.
     pub wildcard: bool,
-    /// What the CA wants to see (RFC 8555 §8.1); empty for dns-persist-01.
+    /// The key authorization (RFC 8555 §8.1); empty for dns-persist-01.
     pub key_authorization: String,
     /// The account's URL, which the record of dns-persist-01 names.
     pub account: String,

@@ -1,7 +1,7 @@
-//! One request to a CA, with all that belongs to it: nonces, signature, retries, bounds.
+//! A request to a CA, with nonce, signature, retries and bounds.
 //!
-//! A request is repeated when its nonce was refused, and when the CA or the way to it had a moment of weakness; each
-//! within a bound, and all within `clientTimeout`. What a repetition can't cure is returned at once.
+//! A request is repeated when its nonce was refused, and when the CA or the connection failed for a moment; each within
+//! a bound, and all within `clientTimeout`. An error that a repetition can't cure is returned at once.
 
 use std::cell::RefCell;
 use std::time::Duration;
@@ -52,13 +52,13 @@ pub struct Client<H> {
 pub(crate) struct Call<'a> {
     pub(crate) endpoint: &'static str,
     pub(crate) url: &'a str,
-    /// `None` is a POST-as-GET.
+    /// The payload; `None` for POST-as-GET.
     pub(crate) payload: Option<&'a [u8]>,
     pub(crate) signed: Signed,
     pub(crate) on_silence: OnSilence,
 }
 
-/// Which key a request names.
+/// The key that a request is signed with and names.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Signed {
     /// By the account's URL.
@@ -67,7 +67,7 @@ pub(crate) enum Signed {
     ByKey,
 }
 
-/// What to do when no answer comes, so that nobody knows whether the CA did what it was asked.
+/// The reaction to a lost answer, after which it is not known whether the CA has processed the request.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum OnSilence {
     /// Leave it to the flow, which asks for something else; also when the CA failed.

@@ -7,7 +7,7 @@ use crate::problem::Problem;
 use std::fmt;
 use std::time::Duration;
 
-/// What an issuance needs besides the CA: somebody who keeps what must not be lost, and holds the keys.
+/// The delegate of an order: stores the order, chooses and answers challenges, and holds the keys.
 pub trait OrderDelegate {
     /// Why it could not.
     type Error;

@@ -16,7 +16,7 @@ use crate::origin::{Origin, resolve};
 pub struct Ca {
     /// The origin of its directory's URL, which all others must have.
     pub origin: Origin,
-    /// Its URLs.
+    /// The directory's URLs.
     pub directory: Directory,
 }
 
@@ -57,24 +57,24 @@ fn named(error: Error, url: &str) -> Error {
 /// The URLs of a CA. Fields this client does not use are ignored, whatever they hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Directory {
-    /// Where nonces come from (§7.2).
+    /// URL for new nonces (§7.2).
     pub new_nonce: String,
-    /// Where accounts are made and found (§7.3).
+    /// URL for new accounts, and for finding one by its key (§7.3).
     pub new_account: String,
-    /// Where orders are made (§7.4).
+    /// URL for new orders (§7.4).
     pub new_order: String,
-    /// Where it is told when to renew (RFC 9773 §4.1), if it is.
+    /// URL of the renewalInfo resource (RFC 9773 §4.1), if the CA has one.
     pub renewal_info: Option<String>,
     /// Metadata of the CA. A value that is no object is as good as absent.
     pub meta: Option<Meta>,
 }
 
-/// What a CA says of itself (§7.1.1).
+/// The directory's metadata (§7.1.1).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Meta {
-    /// Where the terms of service stand, if there are any.
+    /// URL of the terms of service, if there are any.
     pub terms_of_service: Option<String>,
-    /// Whether an account needs an external account binding (§7.3.4).
+    /// True if an account needs an external account binding (§7.3.4).
     pub external_account_required: bool,
     /// The profiles that certificates can be ordered by, each with its description (draft-ietf-acme-profiles §3).
     pub profiles: Value,

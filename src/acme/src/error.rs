@@ -27,14 +27,14 @@ pub enum Error {
     BadAnswer {
         /// The URL that was asked.
         url: String,
-        /// What is wrong with the answer.
+        /// The fault in the answer.
         what: String,
     },
     /// The CA makes accounts only for those that it knows by other means, and none is configured (§7.3.4).
     ExternalAccountRequired,
     /// The CA sent a URL with another origin than the directory's.
     ForeignUrl {
-        /// Where it stood: `order.finalize`.
+        /// The member that held the URL: `order.finalize`.
         place: &'static str,
         /// The URL.
         url: String,
@@ -81,7 +81,7 @@ pub enum Error {
     },
     /// The CA refused a request.
     Refused {
-        /// What was asked for: `newOrder`.
+        /// The endpoint: `newOrder`.
         endpoint: &'static str,
         /// Why.
         problem: Problem,
@@ -93,7 +93,7 @@ pub enum Error {
         /// Why.
         error: SendError,
     },
-    /// It took longer than the configuration allows.
+    /// The CA took longer than the configuration allows.
     TimedOut {
         /// Work of the CA that was waited for.
         waiting_for: String,
@@ -104,7 +104,7 @@ pub enum Error {
     UnknownProfile {
         /// The profile.
         profile: String,
-        /// Those that it has, separated by commas; empty when it has none.
+        /// The CA's profiles, separated by commas; empty if it has none.
         offered: String,
     },
 }
@@ -116,7 +116,7 @@ pub struct Refusal {
     pub identifier: Option<String>,
     /// The type of challenge that failed, if it is one that we answer.
     pub challenge: Option<ChallengeType>,
-    /// What the CA says.
+    /// The CA's error.
     pub problem: Problem,
 }
 
@@ -132,7 +132,7 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// What an error means for the next try.
+/// The class of an error: what has to happen before the next attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
     /// The same request will fail again until somebody changes something.
@@ -158,7 +158,7 @@ impl Class {
 }
 
 impl Error {
-    /// What it means for the next try.
+    /// The error's class.
     pub fn class(&self) -> Class {
         match self {
             Self::Refused { problem, .. } | Self::AccountLost(problem) => class_of(problem),
@@ -184,7 +184,7 @@ impl Error {
         }
     }
 
-    /// Whether the CA does not have the profile that was asked for, or has it no longer: its directory tells.
+    /// True if the CA does not have the requested profile, or has it no longer: the directory has to be fetched again.
     pub fn is_of_profile(&self) -> bool {
         match self {
             Self::UnknownProfile { .. } => true,
@@ -218,7 +218,7 @@ impl Error {
         matches!(self, Self::Refused { problem, .. } if matches!(problem.status, 401 | 403 | 404 | 410))
     }
 
-    /// Whether the order it happened in can't be gone on with.
+    /// True if the order can't be resumed after this error.
     pub fn ends_order(&self) -> bool {
         matches!(
             self,

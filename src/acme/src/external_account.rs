@@ -34,7 +34,7 @@ impl Unsigned {
         Self { protected: header.encoded(), payload: URL_SAFE_NO_PAD.encode(client.key.jwk()) }
     }
 
-    /// What the MAC is made of (RFC 7515 §5.1): HMAC with SHA-256 under the key that the CA gave.
+    /// The input of the MAC (RFC 7515 §5.1): HMAC with SHA-256 under the key that the CA issued.
     pub fn signing_input(&self) -> String {
         [self.protected.as_str(), &self.payload].join(".")
     }

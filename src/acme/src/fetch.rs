@@ -1,4 +1,4 @@
-//! One exchange with a CA below its signatures: what is repeated, which redirects are followed, how much is read.
+//! An exchange with a CA below the signatures: retries, redirects, and the bounds of an answer.
 
 use std::time::Duration;
 
@@ -96,7 +96,7 @@ pub(crate) async fn send<H: Host>(host: &H, request: Request) -> Result<Response
     Ok(response)
 }
 
-/// Whether the CA may name this URL.
+/// True if the CA may send the client to this URL.
 pub(crate) fn is_allowed(url: &str, own: &Origin, options: &Options) -> bool {
     Origin::of(url).is_some_and(|origin| origin == *own || options.other_origins.contains(&origin))
 }

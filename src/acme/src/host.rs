@@ -1,4 +1,4 @@
-//! What the protocol needs from the world it runs in.
+//! The host: time, randomness and HTTP, as the protocol needs them.
 
 use std::time::Duration;
 
@@ -38,7 +38,7 @@ impl<H: Host> Host for &H {
     }
 }
 
-/// What is sent: we make it, so it is well-formed.
+/// A request. We make it, so it is well-formed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
     /// GET, HEAD or POST.
@@ -51,7 +51,7 @@ pub struct Request {
     pub body: Vec<u8>,
     /// The longest it may take.
     pub timeout: Duration,
-    /// What the request is for, for metrics and logs: `directory`, `newNonce`, `newAccount`, `newOrder`, `order`,
+    /// The request's purpose, for metrics and logs: `directory`, `newNonce`, `newAccount`, `newOrder`, `order`,
     /// `authorization`, `challenge`, `finalize`, `certificate`, `account`, `renewalInfo`.
     pub endpoint: &'static str,
 }
@@ -78,7 +78,7 @@ impl Method {
     }
 }
 
-/// What came back: a peer made it, so nothing about it is sure.
+/// A response. A peer made it, so nothing about it is certain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Response {
     /// The HTTP status.
@@ -101,7 +101,7 @@ impl Response {
 pub enum SendError {
     /// The host does not send to this URL: there is no cluster for it, say. The text says what to do.
     Refused(String),
-    /// It took longer than [`Request::timeout`].
+    /// The exchange took longer than [`Request::timeout`].
     TimedOut,
     /// No connection, a reset, or an answer cut short.
     Unreachable(String),

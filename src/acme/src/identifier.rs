@@ -1,4 +1,4 @@
-//! What a certificate is for (RFC 8555 §9.7.7, RFC 8738), as we ask for it and as CAs tell it back.
+//! Identifiers (RFC 8555 §9.7.7, RFC 8738): DNS names and IP addresses, as we order them and as CAs list them.
 
 use std::net::IpAddr;
 

@@ -36,7 +36,7 @@ const BEFORE_ANOTHER: Duration = Duration::from_secs(1);
 pub struct Issued {
     /// The order's URL.
     pub order: String,
-    /// Its chains.
+    /// The certificate's chains.
     pub chains: Chains,
 }
 
@@ -121,7 +121,7 @@ async fn driven<H: Host, C: OrderDelegate>(
     Err(bad_order(&order, "its status goes in circles").into())
 }
 
-/// Whether these names can be proved: an order that is left when it is ready. For a CA's test system.
+/// Proves names to a CA's staging server: places an order, and leaves it once it is ready.
 pub async fn rehearse<H: Host, C: OrderDelegate>(
     client: &Client<H>,
     delegate: &C,
@@ -226,7 +226,7 @@ async fn authorize<H: Host, C: OrderDelegate>(
     Err(failures.fold(first, merge))
 }
 
-/// One failure of several: where names were refused, all of them are told.
+/// Merges two failures into one: if both are refusals of names, the result lists all of them.
 fn merge<E>(one: Failure<E>, other: Failure<E>) -> Failure<E> {
     match (one, other) {
         (

@@ -14,7 +14,7 @@ pub struct Options {
     pub certificate_timeout: Duration,
     /// The profile that orders name (draft-ietf-acme-profiles §4).
     pub profile: Option<String>,
-    /// Whether all chains of a certificate are downloaded, or the default one only (RFC 8555 §7.4.2).
+    /// True if all chains of a certificate are downloaded, false for the default one only (RFC 8555 §7.4.2).
     pub alternate_chains: bool,
     /// Origins besides the directory's that the CA may name in its URLs.
     pub other_origins: Vec<Origin>,

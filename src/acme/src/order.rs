@@ -38,7 +38,7 @@ pub struct Order {
 /// The answer to newOrder, as far as it is needed later, and what became of the order since.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Course {
-    /// Where the signing request goes; none in what was kept by earlier versions.
+    /// The finalize URL; `None` in records of earlier versions.
     pub finalize: Option<String>,
     /// The URLs of the order's authorizations.
     pub authorizations: Vec<String>,
@@ -68,7 +68,7 @@ pub struct Counts {
 pub struct OrderState {
     /// How far it is (§7.1.6).
     pub status: OrderStatus,
-    /// Where the certificate is, when there is one.
+    /// The certificate's URL, once it is issued.
     pub certificate: Option<String>,
     /// Why it failed.
     pub error: Option<Problem>,
@@ -83,11 +83,11 @@ pub struct OrderState {
 pub enum OrderStatus {
     /// The CA gave it up.
     Invalid,
-    /// Its names are to be authorized.
+    /// The order waits for its authorizations.
     Pending,
     /// The CA is making the certificate.
     Processing,
-    /// Its names are authorized; the signing request is awaited.
+    /// All authorizations are valid; the order waits for the signing request.
     Ready,
     /// The certificate is there.
     Valid,
@@ -201,7 +201,7 @@ fn state_of<H: Host>(
     Ok((state, resource.identifiers))
 }
 
-/// What is sent to newOrder (§7.4).
+/// The payload of newOrder (§7.4).
 #[derive(Serialize)]
 struct NewOrder<'a> {
     identifiers: Vec<IdentifierResource>,
@@ -211,7 +211,7 @@ struct NewOrder<'a> {
     replaces: Option<&'a str>,
 }
 
-/// What is sent to an order's finalize URL (§7.4).
+/// The payload of an order's finalize URL (§7.4).
 #[derive(Serialize)]
 struct Finalize {
     csr: String,

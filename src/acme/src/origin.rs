@@ -1,4 +1,4 @@
-//! Where requests may go: https only, and only to origins that are known.
+//! Origins that requests may go to: https only, and only those that are known.
 //!
 //! A CA tells the client most URLs it asks for. One that points elsewhere (to a cloud's metadata service, say) must not
 //! be followed, so every URL is checked against the directory's origin and those the user listed.

@@ -19,7 +19,7 @@ const NAMESPACES: [&str; 2] = ["urn:ietf:params:acme:error:", "urn:acme:error:"]
 /// The type of a problem that says no more than its status (RFC 7807 §4.2).
 const OF_NO_TYPE: &str = "about:blank";
 
-/// What the CA says went wrong, and how long it asks to wait.
+/// A problem document (RFC 8555 §6.7), with the wait that the CA asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Problem {
     /// The error's type without ACME's namespace (`rateLimited`), or the whole URI when it is of another.
@@ -30,11 +30,11 @@ pub struct Problem {
     pub status: u16,
     /// How long the CA asks to wait before the next try.
     pub retry_after: Option<Duration>,
-    /// What went wrong with each identifier (§6.7.1).
+    /// Errors of single identifiers (§6.7.1).
     pub subproblems: Vec<Subproblem>,
 }
 
-/// What went wrong with one identifier (RFC 8555 §6.7.1).
+/// The error of one identifier (RFC 8555 §6.7.1).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subproblem {
     /// The identifier it is about.
@@ -69,7 +69,7 @@ impl Problem {
         }
     }
 
-    /// Whether it is of this type of ACME's (without the namespace).
+    /// True if the problem is of this ACME type (without the namespace).
     pub fn is(&self, kind: &str) -> bool {
         self.kind == kind
     }

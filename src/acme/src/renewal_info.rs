@@ -22,7 +22,7 @@ pub const USUAL: Duration = Duration::from_secs(6 * 60 * 60);
 /// The longest explanation URL that is shown.
 const MAX_URL: usize = 2048;
 
-/// What the CA says.
+/// A renewal window (RFC 9773 §4.2).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RenewalInfo {
     /// `suggestedWindow.start`, seconds since 1970.

@@ -5,8 +5,9 @@ use std::fmt::{self, Write};
 /// The longest text of a peer that is shown, in characters: a problem's detail fits, a page of HTML does not.
 const MAX_SHOWN: usize = 400;
 
-/// One line of at most 400 characters: control characters and marks that reorder text are escaped, the rest is cut off.
-/// For every text a peer wrote before it reaches a log, since it may hold line breaks or terminal escapes.
+/// Escapes a peer's text into one line of at most 400 characters: control characters and marks that reorder text are
+/// escaped, the rest is cut off. Every such text is escaped before it reaches a log, since it may hold line breaks or
+/// terminal escapes.
 pub fn one_line(text: &str) -> String {
     let end = text.char_indices().nth(MAX_SHOWN).map(|(end, _)| end);
     let mut line = OneLine::new(String::new(), usize::MAX);

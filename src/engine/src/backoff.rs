@@ -8,7 +8,7 @@ use crate::jitter::{WHOLE, share};
 use config::EngineOptions;
 use protocol::CertificateId;
 
-/// What a retry can't cure is tried no sooner than this: somebody has to change something first.
+/// Least wait after a permanent error: somebody has to change something first.
 const PERMANENT_AT_LEAST: Duration = Duration::from_secs(60 * 60);
 
 /// The wait after the first failed renewal is no longer than this part of the certificate's lifetime: it is renewed with

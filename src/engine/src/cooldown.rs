@@ -12,7 +12,7 @@ pub(crate) struct Cooldown {
 }
 
 impl Cooldown {
-    /// Nothing is held.
+    /// No cooldown.
     pub(crate) const NONE: Self = Self { noted: i64::MIN, until: i64::MIN };
 
     /// Until then, as it is noted now; both in seconds since 1970.

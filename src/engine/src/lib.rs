@@ -1,10 +1,10 @@
-//! Which certificates should exist, and when: the pure half of the product above the protocol.
+//! The certificates that should exist, and when to order them: the pure half of the product above the protocol.
 //!
-//! - [`schedule`], [`backoff`] and, over them, [`plan`]: what is due, what waits, and until when.
-//! - [`state_store`]: the contract with whoever keeps keys and state.
-//! - [`run`]: drives what is due through [`acme`], one order after the other and many side by side.
+//! - [`schedule`], [`backoff`] and, over them, [`plan`]: the certificates that are due, and until when others wait.
+//! - [`state_store`]: the contract with the store of keys and state.
+//! - [`run`]: orders the certificates that are due through [`acme`], many side by side.
 //!
-//! Like `acme`, it reads no clock, does no I/O, and no input can make it panic.
+//! Like `acme`, the engine reads no clock, does no I/O, and no input can make it panic.
 
 #![forbid(unsafe_code)]
 

@@ -1,4 +1,4 @@
-//! What the engine knows of each certificate: found by its names, in whatever order they stand.
+//! Records of all certificates, found by their sets of names.
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -22,7 +22,7 @@ pub(crate) struct Record {
 }
 
 impl Record {
-    /// What is known of the stored certificate's renewal.
+    /// The stored renewal record, if it is about the stored certificate.
     pub(crate) fn renewal(&self) -> Option<&Renewal> {
         let serial = &self.stored.as_ref()?.serial;
         self.renewal.as_ref().filter(|renewal| renewal.serial == *serial)
@@ -43,7 +43,7 @@ impl Record {
     }
 }
 
-/// What is known of all certificates. A record keeps its place; none is ever removed.
+/// Records of all certificates. A record keeps its index; none is ever removed.
 #[derive(Default)]
 pub(crate) struct Records {
     all: Vec<Record>,
@@ -96,7 +96,7 @@ impl Records {
         self.all.get_mut(place)
     }
 
-    /// Where the record of this certificate stands.
+    /// The index of a certificate's record.
     pub(crate) fn place(&self, id: &CertificateId) -> Option<usize> {
         self.places.get(id).copied()
     }

@@ -1,9 +1,9 @@
-//! What a restart makes of the wait after a permanent refusal: whoever has mended it, at the CA perhaps, where nothing
-//! here changes, restarts to have it tried again.
+//! Shorter waits after a restart: an operator who has fixed the cause of a permanent error, at the CA perhaps, where
+//! nothing here changes, restarts to have the order tried again.
 //!
-//! Promises: after a restart such a try waits no longer than `retryMin`, counted from the failure; each further one
-//! before the full wait is over waits twice as long, so that a crash loop reaches the CA no more often than a healthy
-//! instance does. All other waits hold over restarts.
+//! Promises: after a restart such an attempt waits no longer than `retryMin`, counted from the failure; each further
+//! one before the full wait is over waits twice as long, so that a crash loop reaches the CA no more often than a
+//! healthy instance does. All other waits hold over restarts.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::backoff;
 use config::EngineOptions;
 use protocol::{Attempt, CertificateId, PermanentFailure, State};
 
-/// What is kept of a try that failed now, in seconds since 1970: nothing, where it is not of that class.
+/// The record of a permanent failure at `now`, in seconds since 1970; `None` for errors of other classes.
 pub(crate) fn permanent(class: Class, before: Option<Before<'_>>, now: i64) -> Option<PermanentFailure> {
     if class != Class::Permanent {
         return None;
@@ -51,7 +51,7 @@ impl<'a> Before<'a> {
         Some(Self { permanent, failures, options, id, lifetime })
     }
 
-    /// Whether its full wait was not over yet.
+    /// True while the full wait after the failure is not over.
     fn was_waiting(&self, now: i64) -> bool {
         let wait = backoff::delay(self.failures, Class::Permanent, self.options, self.id, self.lifetime);
         now < after(self.permanent.since, wait)

@@ -21,7 +21,7 @@ const TABLE: [(u64, i64); 5] =
 /// In the last part of this many of the lifetime a CA's suggestion can't postpone the renewal any more.
 const LAST_PART: i64 = 20;
 
-/// What the table says for anything shorter.
+/// The table's value for any shorter duration, in seconds.
 const SHORTEST_WINDOW: i64 = 20 * 60;
 
 /// When the certificates of each resolver are renewed.
@@ -77,7 +77,7 @@ impl<'a> Schedule<'a> {
         certificate.not_after.saturating_sub(window).saturating_add(jitter)
     }
 
-    /// Whether a certificate is of a test system, and its resolver has another CA by now.
+    /// True for a certificate of a staging server whose resolver has another CA by now.
     pub(crate) fn is_of_test_system(&self, certificate: &StoredCertificate, renewal: Option<&Renewal>) -> bool {
         self.resolver_of(certificate, renewal).is_some_and(|resolver| {
             let made_at = renewal.and_then(|renewal| renewal.ca_server.as_deref());
@@ -85,8 +85,8 @@ impl<'a> Schedule<'a> {
         })
     }
 
-    /// Whether a certificate is of another CA than its resolver has by now, as far as is known. That CA can neither be
-    /// told what is replaced nor asked when to.
+    /// True for a certificate of another CA than its resolver has by now, as far as is known. The resolver's CA can
+    /// neither be told that it is replaced nor be asked for a renewal window.
     pub(crate) fn is_of_another_ca(&self, certificate: &StoredCertificate, renewal: Option<&Renewal>) -> bool {
         let made_at = renewal.and_then(|renewal| renewal.ca_server.as_deref());
         let resolver = self.resolver_of(certificate, renewal);
@@ -114,8 +114,8 @@ impl<'a> Schedule<'a> {
     }
 }
 
-/// Whether a CA's window says anything: it opens before the certificate ends, and is not the whole of its life, as
-/// Pebble's is of a certificate that lives for a day.
+/// True for a window that says anything: it opens before the certificate ends, and is not the whole of the
+/// certificate's life, as Pebble's is of a certificate that lives for a day.
 pub(crate) fn makes_sense(suggestion: &Suggestion, certificate: &StoredCertificate) -> bool {
     let Suggestion { start, end, .. } = *suggestion;
     let is_whole_life = start <= certificate.not_before && end >= certificate.not_after;
@@ -274,7 +274,7 @@ mod tests {
         renewal_at(&living(0, i64::MAX, "1"));
     }
 
-    /// What the CA says of a certificate that lives from 0 to 90 days.
+    /// The renewal time of a certificate that lives from 0 to 90 days, given this window.
     fn suggested(start: i64, end: i64, renew_at: i64, schedule: &Schedule<'_>) -> i64 {
         let suggestion = Some(Suggestion { start, end, renew_at, explanation: None });
         schedule.renewal_at(&living(0, 90 * DAY, "1"), Some(&Renewal { suggestion, ..Renewal::default() }))

@@ -36,7 +36,8 @@ pub trait StateStore {
     /// Keeps what the CA answered to newAccount or to an update.
     fn save_registration(&self, registration: Registration) -> impl Future<Output = Result<(), StateStoreError>>;
 
-    /// Whether the CA may be asked now. What is granted MUST be counted, durably, before this returns.
+    /// Reserves room in the CA's rate limits for a request. A granted reservation MUST be counted, durably, before this
+    /// returns.
     fn permit(&self, request: PermitRequest) -> impl Future<Output = Result<Permit, StateStoreError>>;
 
     /// Keeps that the CA asked to be left alone; [`Self::permit`] MUST refuse until then.
@@ -74,8 +75,8 @@ pub trait StateStore {
         issuer: &Resolver,
     ) -> impl Future<Output = Result<Published, StateStoreError>>;
 
-    /// Whether the CA can find an answer at this entry point. Waits a while at the start, when responders are yet to
-    /// come. `None` when one is there, or when nobody can tell; else the entry points that responders do serve.
+    /// The entry points with a responder, if none serves this one; `None` when one does, or when that is not known.
+    /// Waits a while after the start, until responders had time to come up.
     fn unserved(&self, entry_point: &str) -> impl Future<Output = Option<Vec<String>>>;
 
     /// Makes the answer to a challenge ready, as the resolver has it; the CA may ask for it as soon as this returns. May
@@ -89,9 +90,10 @@ pub trait StateStore {
 /// Why the keeper did not do it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StateStoreError {
-    /// It refused: the chain does not fit, say. Trying the same again is useless. The text says why.
+    /// The store refused, because the chain does not fit, say. The same request would be refused again. The text says
+    /// why.
     Refused(String),
-    /// It is away, or can't write: later it may. The text says what was tried.
+    /// The store can't be reached, or can't write; later it may. The text says what was tried.
     Unavailable(String),
 }
 

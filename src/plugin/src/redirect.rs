@@ -40,7 +40,7 @@ pub(crate) fn answer(context: &Context, redirect: Redirect, path: &str) -> bool 
     context.proxy.respond(status, &[("location", &location), ("cache-control", &age)], b"", DETAILS).is_ok()
 }
 
-/// Whether the path can stand in a header as it is, and is none of challenges: these go on to whoever else answers them.
+/// True if the path can stand in a header as it is, and is no challenge's: those are passed on to other responders.
 fn is_plain(path: &str) -> bool {
     path.starts_with('/') && !path.starts_with(PREFIX) && path.bytes().all(|byte| byte.is_ascii_graphic())
 }

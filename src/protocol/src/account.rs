@@ -47,7 +47,7 @@ pub struct EabRequest {
     pub ca_server: String,
     /// The external account's key identifier. The binding's protected header must name it.
     pub kid: String,
-    /// What is to be signed: the binding's protected header, a dot, and its payload (RFC 7515 §5.1). The payload must be
+    /// The signing input: the binding's protected header, a dot, and its payload (RFC 7515 §5.1). The payload must be
     /// the public key of the account that is kept for this resolver, CA and kid.
     pub signing_input: String,
 }
@@ -60,7 +60,7 @@ pub struct EabMac {
     pub mac: String,
 }
 
-/// What the CA answered to newAccount, or to an update of the contact.
+/// An account as the CA answered to newAccount, or to an update of the contact.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Registration {

@@ -18,7 +18,8 @@ pub struct CsrRequest {
     /// Mail addresses that become SANs too.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub email_addresses: Vec<String>,
-    /// That no name becomes the common name. Else the first one does, if it is a DNS name of 64 bytes at most.
+    /// True for a certificate without a common name. Otherwise the first name is the common name, if it is a DNS name
+    /// of 64 bytes at most.
     #[serde(default)]
     pub disable_common_name: bool,
 }
@@ -36,7 +37,7 @@ pub struct Csr {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Publication {
-    /// Which certificate this is.
+    /// The certificate.
     pub certificate: CertificateId,
     /// The URL of the order it came from.
     pub order: String,
@@ -58,7 +59,7 @@ pub struct Publication {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Published {
-    /// What is stored now.
+    /// The certificate that is stored now.
     pub certificate: StoredCertificate,
     /// False when it is served from memory only, since the storage can't be written; it is saved when it can.
     pub durable: bool,

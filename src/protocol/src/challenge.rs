@@ -24,9 +24,9 @@ pub struct Http01 {
 pub struct TlsAlpn01 {
     /// The challenge's token.
     pub token: String,
-    /// What it is for: a DNS name in lower-case ASCII, or an IP address.
+    /// The identifier: a DNS name in lower-case ASCII, or an IP address.
     pub host: String,
-    /// What the certificate holds the SHA-256 of.
+    /// The key authorization, whose SHA-256 is in the certificate.
     pub key_authorization: String,
     /// When it is dead in any case, seconds since 1970.
     pub expires: i64,
@@ -43,7 +43,7 @@ pub struct Dns01 {
     pub resolver: String,
     /// The DNS name in lower-case ASCII, without the `*.` of a wildcard.
     pub domain: String,
-    /// What the record holds the SHA-256 of.
+    /// The key authorization, whose SHA-256 is in the record.
     pub key_authorization: String,
     /// A lego provider code: `dnsChallenge.provider`.
     pub provider: String,
@@ -79,7 +79,7 @@ pub struct DnsPersist01 {
     pub resolver: String,
     /// The DNS name in lower-case ASCII, without the `*.` of a wildcard.
     pub domain: String,
-    /// Whether the certificate is for `*.` this name.
+    /// True if the certificate is for `*.` this name.
     pub wildcard: bool,
     /// The names by which the CA finds its own record: `issuer-domain-names` of the challenge.
     pub issuer_domain_names: Vec<String>,
@@ -93,7 +93,7 @@ pub struct DnsPersist01 {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Readiness {
-    /// Whether the CA can be told. If not, the same request is sent again at once: the sidecar holds each for as long
+    /// True if the CA can be told. If not, the same request is sent again at once: the sidecar holds each for as long
     /// as [`crate::MAX_CHALLENGE_WAIT_SECONDS`].
     pub ready: bool,
 }

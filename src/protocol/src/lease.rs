@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LeaseRequest {
-    /// Which Envoy asks: a random name, the same for all plugin instances of one process.
+    /// The Envoy that asks: a random name, the same for all plugin instances of one process.
     pub holder: String,
     /// Grows whenever another instance of the same Envoy takes over. A higher one gets the lease at once, with a new
     /// fence; a lower one is refused.
@@ -15,11 +15,11 @@ pub struct LeaseRequest {
     pub ttl_millis: u64,
 }
 
-/// Who holds the lease now.
+/// The state of the lease.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Lease {
-    /// Whether the asker holds it now.
+    /// True if the asker holds the lease now.
     pub granted: bool,
     /// The fencing token of the current holding. It grows with every change of the holder, also over restarts of the
     /// sidecar. Told to the holder only, else 0.

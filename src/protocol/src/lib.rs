@@ -98,7 +98,7 @@ pub const MAX_CHALLENGE_WAIT_SECONDS: u64 = 20;
 pub mod path {
     /// Account keys and registrations.
     pub const ACCOUNTS: &str = "/v1/accounts";
-    /// What came of the last try for a certificate.
+    /// The last failed attempts at certificates.
     pub const ATTEMPTS: &str = "/v1/attempts";
     /// Finished certificates.
     pub const CERTIFICATES: &str = "/v1/certificates";
@@ -116,11 +116,11 @@ pub mod path {
     pub const LEASE: &str = "/v1/lease";
     /// Orders that are under way.
     pub const ORDERS: &str = "/v1/orders";
-    /// That a CA asked to be left alone.
+    /// Pauses that CAs asked for.
     pub const PAUSES: &str = "/v1/pauses";
-    /// Whether a CA may be asked.
+    /// Permits for requests to CAs.
     pub const PERMITS: &str = "/v1/permits";
-    /// What CAs said of renewals.
+    /// Renewal windows of CAs, and what else is kept of renewals.
     pub const RENEWALS: &str = "/v1/renewals";
     /// All that an engine needs to go on.
     pub const STATE: &str = "/v1/state";

@@ -111,7 +111,7 @@ pub mod text {
         Texts::deserialize(from)
     }
 
-    /// One limit as text.
+    /// A single limit as text.
     pub mod one {
         use super::{Deserialize, Deserializer, Error, Limit, Serialize, Serializer};
 

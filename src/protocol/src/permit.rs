@@ -14,11 +14,11 @@ pub struct PermitRequest {
     pub issuer: String,
     /// The CA's directory URL.
     pub ca_server: String,
-    /// Whether an order will be placed; else one that was placed before is gone on with, which is not counted.
+    /// True if an order will be placed; false if an earlier one is resumed, which is not counted.
     pub places_order: bool,
-    /// Whether a certificate of the same names by this CA is stored: many limits are not for its renewal.
+    /// True if a certificate of the same names by this CA is stored: many limits exempt its renewal.
     pub renews: bool,
-    /// Whether the order will name the certificate that it replaces (RFC 9773 §5): CAs exempt it from all limits.
+    /// True if the order will name the certificate that it replaces (RFC 9773 §5): CAs exempt it from all limits.
     pub replaces: bool,
     /// The limits of this CA, as the resolver has them.
     pub limits: Limits,
@@ -28,7 +28,7 @@ pub struct PermitRequest {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Permit {
-    /// Whether it may.
+    /// True if the request may be sent.
     pub granted: bool,
     /// If not: when to ask again, seconds since 1970.
     #[serde(default)]
@@ -67,6 +67,6 @@ pub struct Pause {
     pub names: Vec<String>,
     /// Until when, seconds since 1970.
     pub until: i64,
-    /// What the CA said, in one line for a person.
+    /// The CA's reason, in one line.
     pub why: String,
 }

@@ -7,14 +7,14 @@ use serde::{Deserialize, Serialize};
 /// An error of the API: what happened, where, what to do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
-    /// One of the constants in [`problem`].
+    /// The problem's type, a constant in [`problem`].
     #[serde(rename = "type")]
     pub kind: String,
-    /// What kind of error this is, in a few words.
+    /// The type of error, in a few words.
     pub title: String,
     /// The HTTP status.
     pub status: u16,
-    /// What happened this time, where, and what to do.
+    /// The cause of this error, its place, and what to do.
     pub detail: String,
 }
 
@@ -39,7 +39,7 @@ pub mod problem {
     pub const FENCE_LOST: &str = "urn:envoy-autocert:fence-lost";
     /// The peer may not use this socket (403), or over TCP the bearer token is missing or wrong (401).
     pub const FORBIDDEN: &str = "urn:envoy-autocert:forbidden";
-    /// There is nothing at this path (404), or not with this method (405).
+    /// The path does not exist (404), or does not have this method (405).
     pub const NOT_FOUND: &str = "urn:envoy-autocert:not-found";
     /// The storage can't be written (507), or something of the sidecar's own broke (500): try again.
     pub const STORAGE: &str = "urn:envoy-autocert:storage";

@@ -31,7 +31,7 @@ pub struct Renewal {
     /// The CA that its resolver has by now, where that is another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub other_ca: Option<OtherCa>,
-    /// What the CA suggests; none when it has nothing to say, or nothing of use.
+    /// The CA's window; `None` if it named none, or none of use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suggestion: Option<Suggestion>,
     /// The time of the next question to the CA, seconds since 1970.
@@ -50,7 +50,7 @@ pub struct Renewal {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OtherCa {
-    /// Its directory.
+    /// URL of the CA's directory.
     pub ca_server: String,
     /// True when the certificate is replaced at once, as a test system's is; else when it is due.
     #[serde(default)]

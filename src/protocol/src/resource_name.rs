@@ -92,7 +92,7 @@ mod tests {
         assert_eq!(Resource::parse("a.cacert"), Resource::Certificate("a.cacert"));
     }
 
-    /// None of these is a name, so that nobody takes them for one.
+    /// Texts of no known form stand for themselves, so that nobody takes them for a name.
     #[test]
     fn what_is_of_no_known_form_stands_for_itself() {
         for resource in [

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Attempt, Order, ProvidedCertificate, Renewal, StoredCertificate, Unwanted};
 
-/// Everything stored, without any key; one page of it.
+/// A page of the stored state, without any key.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct State {
@@ -16,14 +16,14 @@ pub struct State {
     pub orders: Vec<Order>,
     /// Failed tries.
     pub attempts: Vec<Attempt>,
-    /// What the CAs said of renewals.
+    /// Renewal windows of CAs, and what else is kept of renewals.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub renewals: Vec<Renewal>,
     /// Certificates that nothing wants.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unwanted: Vec<Unwanted>,
-    /// Where the next page begins, for `?after=`; none on the last one. Envoy keeps so much of an
-    /// answer and no more.
+    /// Start of the next page, for `?after=`; `None` on the last page. Envoy bounds the size of an answer that it
+    /// buffers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
 }

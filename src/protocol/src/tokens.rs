@@ -12,7 +12,7 @@ pub const API: &str = "${ENVOY_AUTOCERT_API_TOKEN}";
 /// Placeholder for the token of SDS.
 pub const SDS: &str = "${ENVOY_AUTOCERT_SDS_TOKEN}";
 
-/// Whether a text stands for a token until somebody puts one in its place: `${ENVOY_AUTOCERT_SDS_TOKEN}`.
+/// True for a placeholder in place of a token: `${ENVOY_AUTOCERT_SDS_TOKEN}`.
 pub fn is_placeholder(text: &[u8]) -> bool {
     text.starts_with(b"${")
 }

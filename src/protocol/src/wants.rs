@@ -8,9 +8,9 @@ use crate::CertificateId;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WantsOffer {
-    /// Which Envoy wants them, [`crate::LeaseRequest::holder`]. A new offer replaces its last one.
+    /// The Envoy that wants them, [`crate::LeaseRequest::holder`]. A new offer replaces its last one.
     pub holder: String,
-    /// What it wants.
+    /// The wanted certificates.
     pub wants: Vec<Want>,
     /// How long the offer stands, in milliseconds. The sidecar clamps it to its own bounds.
     pub ttl_millis: u64,
@@ -20,7 +20,7 @@ pub struct WantsOffer {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Want {
-    /// Which certificate.
+    /// The certificate.
     pub certificate: CertificateId,
 }
 
@@ -30,7 +30,7 @@ pub struct Want {
 pub struct Wants {
     /// Changes whenever `wants` does; 0 is never used, so `after=0` answers at once.
     pub revision: u64,
-    /// What is wanted, sorted, each once.
+    /// The wanted certificates, sorted, each once.
     pub wants: Vec<Want>,
     /// Certificates that have to be replaced at once, whatever their dates. A change counts `revision` up too.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -45,7 +45,7 @@ pub struct Wants {
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Replacement {
-    /// Which certificate.
+    /// The certificate.
     pub certificate: CertificateId,
     /// The serial number of the one that is no good, as in [`crate::StoredCertificate::serial`]: another one is.
     pub serial: String,

@@ -30,21 +30,21 @@ pub(super) enum Validation {
     Working(u32),
     Valid,
     Failed,
-    /// It failed, and is looked at again when the CA is told again (§8.2).
+    /// Validation failed, and is tried again when the client asks for it (§8.2).
     Open,
 }
 
 /// How long its validations take at most, in seconds, however late somebody asks for their outcome.
 const LONGEST_VALIDATION: i64 = 600;
 
-/// What becomes of a challenge that failed.
+/// The CA's reaction to a failed challenge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AfterFailure {
-    /// It is invalid, and so is its order.
+    /// The challenge is invalid, and so is its order.
     Invalid,
-    /// Its authorization is invalid without a reason, and its order stays pending.
+    /// The authorization is invalid without an error, and its order stays pending.
     InvalidWithoutReason,
-    /// It is pending as before, with the reason in it.
+    /// The challenge is pending as before, with the error in it.
     Pending,
     /// The CA looks as soon as it is told, refuses the telling with the reason, and the challenge is processing from
     /// then on.
@@ -135,7 +135,7 @@ impl Ca {
         self.with_retry_after(ok(&resource), matches!(state, Validation::Working(_) | Validation::Open))
     }
 
-    /// Whether the answer is where the challenge that was told of has it. The record of dns-persist-01 has no token.
+    /// True if the expected response is where the CA looks for it. The record of dns-persist-01 has no token.
     fn finds_answer(&self, authorization: &Authorization) -> bool {
         let (host, kind) = (authorization.host(), authorization.told.unwrap_or_default());
         if self.settings.unreachable.contains(&(kind, host)) {

@@ -27,11 +27,11 @@ pub struct Settings {
     pub looks_until_done: u32,
     /// `Retry-After` on everything that is still in work.
     pub retry_after: Option<String>,
-    /// Whether the network may deliver a request twice. Else a nonce that comes twice is the client's mistake.
+    /// True if the network may deliver a request twice. Otherwise a repeated nonce is the client's mistake.
     pub repeated_delivery: bool,
     /// Of a hundred nonces, how many are refused.
     pub refused_nonces: u64,
-    /// Whether valid authorizations are used again for further orders.
+    /// True if valid authorizations are reused for further orders.
     pub reuse_authorizations: bool,
     /// Names it will not issue for.
     pub blocked: Vec<String>,
@@ -39,11 +39,11 @@ pub struct Settings {
     pub offers: Vec<&'static str>,
     /// The ways by which it does not find what is there: the type of challenge and the name without a wildcard.
     pub unreachable: Vec<(&'static str, &'static str)>,
-    /// What becomes of a challenge that failed.
+    /// The reaction to a failed challenge.
     pub after_failure: AfterFailure,
     /// The names it makes of those it was asked for.
     pub alter_names: fn(Vec<String>) -> Vec<String>,
-    /// Where it says that orders are finalized, instead of at itself.
+    /// Another origin for finalize URLs than the CA's own.
     pub finalize_elsewhere: Option<String>,
     /// The customers it makes accounts for, by key identifier, and their MAC keys; none are needed when there is none.
     pub customers: Vec<(&'static str, &'static [u8])>,
@@ -53,13 +53,13 @@ pub struct Settings {
     pub retired_profiles: Vec<&'static str>,
     /// The issuers of the last certificate of its chains, that of the default chain first.
     pub issuers: Vec<&'static str>,
-    /// Where it says that another chain is, besides those of its own.
+    /// URL of another chain, besides those of its own.
     pub another_chain_at: Option<String>,
-    /// What it says of renewals.
+    /// The answers to renewalInfo requests.
     pub renewals: Renewals,
-    /// Where it says that its terms of service stand; nothing when there are none.
+    /// URL of the terms of service, if there are any.
     pub terms: Option<String>,
-    /// What it makes of its answers in JSON: what was asked for, and the answer as the RFC has it.
+    /// A change to every JSON answer: given the endpoint, and the answer as the RFC has it.
     pub says: fn(&str, &mut Value),
 }
 
@@ -106,7 +106,7 @@ pub struct Entry {
 /// A certificate that the CA made. Its PEM holds this as JSON; there is no X.509 in it.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Certificate {
-    /// Its names.
+    /// The order's names.
     pub names: Vec<String>,
     /// The signing request, as the client sent it.
     pub csr: Vec<u8>,
@@ -133,14 +133,14 @@ impl Certificate {
     }
 }
 
-/// What makes a chain in PEM.
+/// The maker of a certificate's chain in PEM.
 pub type MakeChain = Box<dyn Fn(&Certificate) -> String>;
 
 /// A CA.
 pub struct Ca {
     /// How it behaves; may be changed at any time.
     pub settings: Settings,
-    /// What it finds on the web.
+    /// The web, as the CA sees it.
     pub web: Web,
     /// All well-signed requests, in order.
     pub journal: Vec<Entry>,
@@ -151,7 +151,7 @@ pub struct Ca {
     accounts: BTreeMap<String, Vec<Value>>,
     orders: Vec<Order>,
     pub(super) authorizations: Vec<Authorization>,
-    /// Whose renewal it was asked about, and when, seconds since 1970.
+    /// Renewal identifiers that the CA was asked about, each with its time in seconds since 1970.
     pub renewals_asked: Vec<(String, i64)>,
     nonces: HashSet<String>,
     spent: HashSet<String>,

@@ -1,11 +1,11 @@
-//! What goes wrong between a client and its CA.
+//! Faults between a client and its CA.
 
 use crate::host::{Request, Response};
 
-/// One thing that goes wrong.
+/// A fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// Somebody in between answers; the CA never sees the request.
+    /// An intermediary answers; the CA never sees the request.
     Answer(Response),
     /// The CA does what it was asked, and its answer is lost.
     LostAnswer,
@@ -21,7 +21,7 @@ type Decide = dyn FnMut(&Request, u64) -> Option<Fault>;
 pub struct Faults(Box<Decide>);
 
 impl Faults {
-    /// Nothing goes wrong.
+    /// A network without faults.
     pub fn none() -> Self {
         Self::by(|_, _| None)
     }

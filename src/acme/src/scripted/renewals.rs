@@ -1,4 +1,4 @@
-//! What the CA says of renewals (RFC 9773).
+//! The CA's answers to renewalInfo requests (RFC 9773).
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 use super::ca::{Certificate, problem, respond};
 use crate::host::Response;
 
-/// What the CA says of renewals; without anything it knows of no certificate.
+/// The CA's renewal windows; by default it knows no certificate.
 #[derive(Clone, Debug, Default)]
 pub struct Renewals {
     /// The window of each certificate: its serial number, start and end in seconds since 1970.
@@ -21,9 +21,9 @@ pub struct Renewals {
     pub retry_after: Option<String>,
     /// `explanationURL`.
     pub explanation: Option<&'static str>,
-    /// What it answers instead: a status and a body.
+    /// An answer to give instead: a status and a body.
     pub instead: Option<(u16, &'static str)>,
-    /// Whether a certificate can be replaced only once.
+    /// True if a certificate can be replaced only once.
     pub once: bool,
 }
 

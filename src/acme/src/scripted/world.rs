@@ -13,7 +13,7 @@ use super::ca::Ca;
 use super::fault::{Fault, Faults};
 use crate::host::{Host, Request, Response, SendError};
 
-/// What the CA finds on the web: (host, token) → body.
+/// The responses that the CA finds on the web: (host, token) → body.
 pub type Web = Rc<RefCell<HashMap<(String, String), String>>>;
 
 /// More polls than this of one future mean that it spins.
@@ -138,7 +138,7 @@ pub struct Network {
     pub world: Rc<World>,
     /// The CA at its end.
     pub ca: Rc<RefCell<Ca>>,
-    /// What goes wrong on it.
+    /// The faults of the network.
     pub faults: RefCell<Faults>,
 }
 

@@ -1,4 +1,4 @@
-//! Which of the offered challenges is answered, and what the answer holds, against the scripted CA on a virtual clock.
+//! The choice among offered challenges, and the content of the responses, against the scripted CA on a virtual clock.
 
 use crate::scene::{Scene, acme_error};
 use acme::ChallengeType::{self, Dns01, DnsPersist01, Http01, TlsAlpn01};

@@ -80,7 +80,7 @@ fn an_order_of_a_ca_that_tells_little_is_gone_on_with_after_a_restart() {
     assert_eq!(scene.ca().order_count(), 1);
 }
 
-/// What earlier versions kept of an order is its URL alone.
+/// Records of earlier versions hold an order's URL alone.
 #[test]
 fn an_order_of_which_only_the_url_is_known_is_gone_on_with() {
     let scene = scene(|_, _| ());
@@ -235,7 +235,7 @@ fn a_challenge_without_a_usable_token_says_so() {
     );
 }
 
-/// It may be the answer to another question, as a cache or a proxy gives it: the order is gone on with.
+/// The answer may belong to another request, as a cache or a proxy gives it: the order is resumed.
 #[test]
 fn an_authorization_without_challenges_ends_no_order() {
     for says in [

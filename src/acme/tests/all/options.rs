@@ -1,4 +1,4 @@
-//! What a client is told to do beyond the plain flow: delays, external accounts, profiles, other chains.
+//! Options beyond the plain flow: delays, external accounts, profiles, other chains.
 
 use std::time::Duration;
 

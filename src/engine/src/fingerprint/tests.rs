@@ -1,4 +1,4 @@
-//! Which waits hold when options change, in small scenes.
+//! Waits that hold, and waits that are lifted, when options change.
 
 #![allow(clippy::arithmetic_side_effects)]
 
@@ -41,7 +41,7 @@ fn mended(mend: impl FnOnce(&mut Resolver)) -> Config {
     config
 }
 
-/// What is planned after a third failure of this class with the options of [`config`], the wait being an hour.
+/// The plan after a third failure of this class with the options of [`config`], the wait being an hour.
 fn after(class: Class, mended: &Config) -> Plan {
     let config = config();
     after_with(Some(fingerprint(&config, config.resolver("le").unwrap(), class)), mended)

@@ -1,4 +1,4 @@
-//! What one account has asked of one CA, as far as it still counts.
+//! The ledger of one account at one CA: requests that still count against a limit.
 
 use std::collections::BTreeMap;
 
@@ -20,10 +20,10 @@ const END: [u8; 1] = [0xff];
 /// Buckets by what they are of.
 type Buckets = BTreeMap<String, FullAt>;
 
-/// What one account has asked of one CA, and the pauses that the CA asked for.
+/// The ledger of one account at one CA: requests that still count, and pauses that the CA asked for.
 ///
-/// Some limits are a CA's own, whatever the account: there the ledgers of the other accounts at the same CA count too,
-/// and the emptiest bucket of all is the one that is true.
+/// Some limits apply to a CA's clients whatever the account: for them the ledgers of the other accounts at the same CA
+/// count too, and the emptiest bucket of all is the true one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Ledger {
@@ -46,25 +46,25 @@ pub struct Ledger {
     limits: Limits,
 }
 
-/// What is asked: whether a CA may be asked for a certificate.
+/// A request to a CA that the ledger is asked about.
 #[derive(Clone, Copy, Debug)]
 pub struct Question<'a> {
     /// The CA's host, for a person.
     pub ca: &'a str,
     /// The certificate's names.
     pub names: &'a [String],
-    /// Their registered domains, each once.
+    /// Registered domains of the names, each once.
     pub domains: &'a [String],
-    /// Whether an order will be placed; else one is gone on with, which counts nothing.
+    /// True if an order will be placed; false if one is resumed, which counts nothing.
     pub places_order: bool,
-    /// Whether a certificate of the same names by this CA is there: its renewal is no new certificate and counts no
-    /// order, but is one of the same names.
+    /// True if this CA's certificate for the same names is stored: its renewal counts as one of the same names, but
+    /// neither as a new certificate nor as an order.
     pub renews: bool,
-    /// Whether the order names the certificate that it replaces (RFC 9773 §5): no limit is for it.
+    /// True if the order names the certificate that it replaces (RFC 9773 §5): then no limit applies.
     pub replaces: bool,
 }
 
-/// What was counted that is given back when there is no certificate in the end.
+/// Counts that are given back if the order yields no certificate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Counted {
@@ -75,7 +75,7 @@ pub struct Counted {
 }
 
 impl Counted {
-    /// Whether there is nothing to give back.
+    /// True if there is nothing to give back.
     pub fn is_nothing(self) -> bool {
         self == Self::default()
     }
@@ -207,7 +207,7 @@ impl Ledger {
         &self.pauses
     }
 
-    /// Whether nothing is kept.
+    /// True if the ledger holds nothing.
     pub fn is_empty(&self) -> bool {
         let buckets = [&self.certificates, &self.duplicates, &self.failures];
         self.orders.is_none() && self.pauses.is_empty() && buckets.iter().all(|buckets| buckets.is_empty())

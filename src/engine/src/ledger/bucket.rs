@@ -8,7 +8,7 @@ use protocol::Limit;
 /// When a bucket is full again: milliseconds since 1970.
 pub(super) type FullAt = i64;
 
-/// What one token takes to come back: milliseconds, rounded up, at least 1.
+/// Time until one token is back: milliseconds, rounded up, at least 1.
 fn token(limit: Limit) -> i64 {
     let window = i64::try_from(limit.window_seconds).unwrap_or(i64::MAX).saturating_mul(1000);
     let count = i64::from(limit.count.max(1));
@@ -16,7 +16,7 @@ fn token(limit: Limit) -> i64 {
     window.checked_div(count).unwrap_or(window).saturating_add(rounded).max(1)
 }
 
-/// What an empty bucket takes to be full again: the window, rounded up to whole tokens.
+/// Time until an empty bucket is full: the window, rounded up to whole tokens.
 fn whole(limit: Limit) -> i64 {
     token(limit).saturating_mul(i64::from(limit.count.max(1)))
 }
@@ -27,7 +27,7 @@ pub(super) fn clamped(full_at: FullAt, limit: Limit, now: i64) -> FullAt {
     full_at.min(now.saturating_add(whole(limit)))
 }
 
-/// `None` when there is a token; else when there will be one.
+/// Time of the next token; `None` if there is one now.
 pub(super) fn wait(full_at: Option<FullAt>, limit: Limit, now: i64) -> Option<i64> {
     let full_at = clamped(full_at?, limit, now);
     let next = full_at.saturating_add(token(limit)).saturating_sub(whole(limit));

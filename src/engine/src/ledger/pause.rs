@@ -1,4 +1,4 @@
-//! That a CA asked to be left alone for a while: with some names, or altogether.
+//! Pauses that a CA asked for: for some names, or for the whole account.
 
 use serde::{Deserialize, Serialize};
 
@@ -23,7 +23,7 @@ pub struct Pause {
     pub names: Vec<String>,
     /// Until when, milliseconds since 1970.
     pub until: i64,
-    /// What the CA said, in one line for a person.
+    /// The CA's reason, in one line.
     pub why: String,
 }
 
@@ -79,7 +79,7 @@ pub(super) fn bare(name: &str) -> &str {
     name.strip_prefix("*.").unwrap_or(name)
 }
 
-/// Whether a name is this one, or below it.
+/// True if a name is `parent`, or below it.
 fn is_in(name: &str, parent: &str) -> bool {
     name == parent || name.strip_suffix(parent).is_some_and(|below| below.ends_with('.'))
 }

@@ -2,14 +2,14 @@
 
 use protocol::Limit;
 
-/// That a CA is not asked now.
+/// A refusal to send a request to a CA now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// When to ask again, seconds since 1970, rounded up.
     pub until: i64,
     /// Why, in one line for a person.
     pub why: String,
-    /// Whether it is so for every certificate of the account.
+    /// True if the refusal applies to every certificate of the account.
     pub whole_account: bool,
 }
 

@@ -76,7 +76,7 @@ impl CensusCounter {
 }
 
 impl Mark {
-    /// Where it counts.
+    /// The counters that this mark is part of.
     fn counts(self, census: &mut Census) -> [Option<&mut u64>; 3] {
         let Census { valid, due, expired, missing, in_progress, failing } = census;
         let kind = match self.kind {

@@ -6,7 +6,7 @@ use protocol::CertificateId;
 /// A certificate that is to be ordered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Due {
-    /// Which one.
+    /// The certificate.
     pub id: CertificateId,
     /// Why.
     pub why: Why,

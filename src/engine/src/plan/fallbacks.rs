@@ -1,4 +1,4 @@
-//! Which CA's turn it is: the certificate's own resolver's, or that of one it falls back to.
+//! The choice of the CA for an order: the certificate's own resolver, or one of its fallbacks.
 
 use config::Resolver;
 
@@ -19,12 +19,12 @@ impl<'a> Fallbacks<'a> {
         Self(resolvers.iter().map(chain).collect())
     }
 
-    /// Whether there is a resolver of this name.
+    /// True if there is a resolver of this name.
     pub(super) fn knows(&self, resolver: &str) -> bool {
         self.0.iter().any(|(name, _)| *name == resolver)
     }
 
-    /// Those that this one's certificates fall back to, the most preferred first.
+    /// The fallbacks of a resolver, the most preferred first.
     pub(crate) fn of_resolver(&self, resolver: &str) -> &'a [String] {
         self.0.iter().find(|(name, _)| *name == resolver).map_or(&[], |(_, fallback)| fallback)
     }
@@ -40,14 +40,14 @@ pub(super) struct Standing {
 }
 
 impl Standing {
-    /// Whether somebody else should be asked, if there is one.
+    /// True if another resolver should be preferred, if there is one.
     fn is_poor(self, now: i64) -> bool {
         self.failures >= MOST_FAILURES || self.not_before.saturating_sub(now) >= LONG_WAIT
     }
 }
 
-/// Whose turn it is, and from when on: the first that is in good standing; where none is, the one that may be asked
-/// first. With one resolver there is no choice.
+/// The resolver to order with, and from when on: the first in good standing; if none is, the one that may be asked
+/// first. Without fallbacks there is no choice.
 pub(super) fn turn<'r>(
     own: &'r str,
     others: &'r [String],

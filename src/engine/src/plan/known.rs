@@ -1,4 +1,4 @@
-//! What is wanted, and what there is that makes wants needless.
+//! Wanted certificates, and the names that need no certificate of their own.
 
 use std::collections::HashSet;
 
@@ -6,11 +6,11 @@ use super::ready::View;
 use config::coverage::Coverage;
 use protocol::CertificateId;
 
-/// What is wanted and what is covered, ready to be asked.
+/// Wanted and covered names, indexed for lookups.
 pub(super) struct Known<'a> {
     wanted: HashSet<&'a CertificateId>,
     in_flight: HashSet<&'a CertificateId>,
-    /// What valid, provided and coming certificates cover.
+    /// Names covered by certificates that are valid, provided, or being ordered.
     pub(super) coverage: Coverage<'a>,
     /// When the first of the valid ones ceases to, seconds since 1970.
     pub(super) next_uncovering: Option<i64>,

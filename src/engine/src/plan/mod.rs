@@ -1,7 +1,7 @@
-//! What is to be done now, and when to look again.
+//! The certificates to order now, and the time of the next look.
 //!
-//! A queue is what the engine works with: built in one pass over all certificates when the wants change, then a
-//! heap, so that a tick with nothing due costs one comparison. [`plan`] is one look at everything.
+//! The engine works with a queue: built in one pass over all certificates when the wants change, then a heap, so that a
+//! tick with nothing due costs one comparison. [`plan`] computes all of it at once.
 
 mod census;
 mod due;
@@ -25,11 +25,11 @@ pub(crate) use queue::{CertificateQueue, Task};
 pub(crate) use ready::View;
 pub(crate) use unwanted::Departed;
 
-/// What is to be done.
+/// A plan: the certificates that are due, and the time of the next look.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Plan {
-    /// What is due, most urgent first: what has expired or ends within a day, then what has no certificate at all, then
-    /// what expires next.
+    /// Certificates that are due, most urgent first: those that have expired or end within a day, then those never
+    /// issued, then those that expire next.
     pub due: Vec<Due>,
     /// When something else becomes due, seconds since 1970.
     pub next_wake: Option<i64>,

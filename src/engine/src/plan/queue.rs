@@ -25,14 +25,14 @@ pub(crate) struct CertificateQueue {
     counter: CensusCounter,
     /// How many were put deferred.
     deferred: usize,
-    /// Whether something that was decided before may be decided otherwise now.
+    /// True if an earlier decision may have to be made again now.
     is_outdated: bool,
 }
 
 /// A certificate in the queue.
 struct Entry {
     id: CertificateId,
-    /// Where its record was when the queue was made, if it had one.
+    /// Index of its record when the queue was built, if there was one.
     record: Option<usize>,
     state: State,
 }
@@ -77,7 +77,7 @@ impl Entry {
 
 /// A certificate that is to be ordered, and what is known of it.
 pub(crate) struct Task {
-    /// Its place in the queue.
+    /// Index in the queue.
     pub(crate) place: usize,
     pub(crate) due: Due,
     /// The resolver to order it with.
@@ -86,7 +86,7 @@ pub(crate) struct Task {
     pub(crate) order: Option<Order>,
     /// The last try, if it failed.
     pub(crate) attempt: Option<Attempt>,
-    /// What is stored of that resolver's CA.
+    /// The stored certificate, if that resolver's CA issued it.
     pub(crate) stored: Option<StoredCertificate>,
     /// How long what is stored lives, whoever issued it, in seconds.
     pub(crate) lifetime: Option<i64>,
@@ -184,7 +184,7 @@ impl CertificateQueue {
         if self.is_outdated { Some(i64::MIN) } else { self.outdated_at }
     }
 
-    /// Whether something waits for its turn.
+    /// True while a certificate that is due has not begun.
     pub(crate) fn has_due(&self) -> bool {
         !self.due.is_empty()
     }
@@ -210,7 +210,7 @@ impl CertificateQueue {
         Some(place)
     }
 
-    /// What is known of a certificate that waits has changed.
+    /// Reads the record of a waiting certificate again, after it has changed.
     pub(crate) fn reschedule(&mut self, place: usize, view: &View<'_>) {
         self.counter.touch(place);
         let state = self.entries.get(place).map(|entry| entry.state);
@@ -226,7 +226,7 @@ impl CertificateQueue {
         self.put(place, State::Later(at));
     }
 
-    /// Those that have a certificate: the places here and of their records.
+    /// Entries with a record: the indexes in the queue and in the records.
     pub(crate) fn stored(&self) -> impl Iterator<Item = (usize, usize)> {
         self.entries.iter().enumerate().filter_map(|(place, entry)| Some((place, entry.record?)))
     }

@@ -27,12 +27,12 @@ pub(crate) struct View<'a> {
     pub(crate) options: &'a EngineOptions,
     /// Seconds since 1970.
     pub(crate) now: i64,
-    /// Which resolvers fall back to which.
+    /// The fallbacks of all resolvers.
     pub(crate) fallbacks: Option<&'a Fallbacks<'a>>,
     pub(crate) replacements: Option<&'a Replacements>,
     /// The resolvers whose CAs are to be left alone, and until when.
     pub(crate) pauses: Vec<(&'a str, i64)>,
-    /// Whether the wants have all come in, so that what is not among them is not wanted.
+    /// True once all Envoys had time to report their wants, so that a certificate absent from them is unwanted.
     pub(crate) is_complete: bool,
 }
 

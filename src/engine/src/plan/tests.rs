@@ -1,4 +1,4 @@
-//! What is due, in small scenes.
+//! Plans for small inventories.
 
 #![allow(clippy::arithmetic_side_effects)]
 

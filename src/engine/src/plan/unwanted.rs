@@ -1,4 +1,4 @@
-//! What is stored and wanted no longer: kept up for a while, since a router may come back, and then left alone.
+//! Stored certificates that are no longer wanted: renewed for a while, since a router may come back, and then dropped.
 
 use super::known::Known;
 use super::ready::View;
@@ -9,14 +9,14 @@ use protocol::{CertificateId, Unwanted};
 /// How long a certificate that nothing wants is renewed, in seconds.
 const KEPT_UP: i64 = 30 * 24 * 60 * 60;
 
-/// What became of certificates that nothing wants.
+/// Changes to the records of unwanted certificates.
 #[derive(Debug, Default)]
 pub(crate) struct Departed {
-    /// What is to be kept of them.
+    /// Records to be saved.
     pub(crate) changes: Vec<Unwanted>,
-    /// Those that are renewed no longer, and of which this was not said yet.
+    /// Certificates whose renewal stops now; each is reported once.
     pub(crate) given_up: Vec<CertificateId>,
-    /// Those that are still kept up.
+    /// Certificates that are still renewed.
     pub(super) kept: Vec<CertificateId>,
     /// When the next of them is given up, seconds since 1970.
     pub(super) next: Option<i64>,

@@ -25,20 +25,20 @@ const LONGEST_SPREAD: i64 = 6 * 60 * 60;
 const UNSUPPORTED_WAIT: i64 = 24 * 60 * 60;
 const FAILED_WAIT: i64 = 60 * 60;
 
-/// What a CA says of a certificate's renewal.
+/// A CA's answer about a certificate's renewal.
 pub(super) enum AriAnswer {
-    /// It tells no such thing of any certificate.
+    /// The CA has no renewalInfo endpoint.
     Unsupported,
-    /// It says nothing of use: it does not know the certificate, say.
+    /// The answer is of no use: the CA does not know the certificate, say.
     Unusable { why: String },
-    /// It could not be asked; how long it wants to be left alone, if it said so.
+    /// The CA could not be asked. `asked` is the wait it asked for, if any.
     Failed { why: String, asked: Option<Duration> },
     /// A window.
     Window(RenewalInfo),
 }
 
 impl AriAnswer {
-    /// What it says of this certificate: a window that makes no sense for it is nothing of use.
+    /// The answer for this certificate: a window that makes no sense for it is unusable.
     pub(super) fn about(self, certificate: &StoredCertificate) -> Self {
         match &self {
             Self::Window(RenewalInfo { start, end, .. }) => {
@@ -90,8 +90,8 @@ pub(super) fn next_at(renewal: &Renewal, now: i64) -> Option<i64> {
     Some(renewal.ask_at).filter(|at| *at > 0 && *at <= now.saturating_add(UNSUPPORTED_WAIT).saturating_add(1))
 }
 
-/// What is known of a certificate's renewal after an answer. `before` is what was known; `random` chooses the moment in
-/// a window that is new: the same window keeps its moment (RFC 9773 §4.2).
+/// The renewal record after an answer. `before` is the record before it; `random` chooses the moment in a new window:
+/// the same window keeps its moment (RFC 9773 §4.2).
 pub(super) fn renewal(
     id: &CertificateId,
     serial: &str,

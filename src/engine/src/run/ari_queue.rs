@@ -1,10 +1,10 @@
-//! Which certificates' CAs are to be asked when to renew them, and which are being asked. A certificate is known by the
-//! place of its record.
+//! The schedule of renewalInfo requests: certificates that are to be asked about, and those that are being asked about.
+//! A certificate is named by the index of its record.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashSet};
 
-/// What is to be asked, by its time in seconds since 1970.
+/// Pending renewalInfo requests by their time, in seconds since 1970.
 #[derive(Default)]
 pub(super) struct AriQueue {
     later: BinaryHeap<Reverse<(i64, usize)>>,
@@ -17,7 +17,7 @@ impl AriQueue {
         self.later.clear();
     }
 
-    /// One is to be asked at this time.
+    /// Schedules a request for this time.
     pub(super) fn add(&mut self, at: i64, place: usize) {
         self.later.push(Reverse((at, place)));
     }
@@ -37,7 +37,7 @@ impl AriQueue {
         None
     }
 
-    /// One has been answered, or could not be asked.
+    /// Ends a request: it was answered, or could not be sent.
     pub(super) fn answered(&mut self, place: usize) {
         self.asked.remove(&place);
     }

@@ -1,4 +1,4 @@
-//! One try for one certificate, from the look at its order to the served chain.
+//! An attempt at one certificate, from its stored order to the served chain.
 
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
@@ -28,7 +28,7 @@ const MAX_SWITCHES: u32 = 8;
 
 /// A try that has ended.
 pub(super) struct Ended {
-    /// Its place in the queue.
+    /// Index in the queue.
     pub(super) place: usize,
     pub(super) id: CertificateId,
     /// The resolver it was made with.
@@ -165,7 +165,7 @@ async fn obtain<H: Host, V: StateStore>(
     Ok((published, delegate.proved_by()))
 }
 
-/// What leave is asked for: whether an order will be placed, and whether it will name the certificate it replaces.
+/// The request that a reservation in the CA's rate limits is for.
 struct Reservation {
     places_order: bool,
     replaces: bool,
@@ -221,8 +221,8 @@ async fn keep_pause<H: Host, V: StateStore>(
     }
 }
 
-/// Whether the CA can find an answer at the entry point of `httpChallenge`, where there is one. An order whose names
-/// nobody can prove is not started: the CA would count it.
+/// True if the CA can find a response at the entry point of `httpChallenge`, or if there is no such challenge. An order
+/// whose names can't be proved is not placed: the CA would count it.
 async fn has_responder<H: Host, V: StateStore>(
     session: &Session<'_, H, V>,
     id: &CertificateId,

@@ -18,11 +18,11 @@ pub(super) enum AttemptError {
     Postponed { until: i64, why: String, whole_account: bool },
     /// The CA may not be asked any further, in the midst of a try.
     RateLimited { wait: Duration, why: String },
-    /// Somebody else led while it waited, and may have placed an order.
+    /// Another Envoy held the lease while this attempt waited, and may have placed an order.
     LeadershipLost,
     /// The CA's test system could not prove the names.
     Rehearsal(Box<AttemptError>),
-    /// None of the configured challenges proves this name.
+    /// No configured challenge type proves this name.
     NoUsableChallenge { name: String },
     /// Responders run, but none at this entry point, only at these.
     NoResponder { entry_point: String, served: Vec<String> },
@@ -33,7 +33,7 @@ pub(super) enum AttemptError {
 }
 
 impl AttemptError {
-    /// What it means for the next try.
+    /// The error's class, which decides about the next attempt.
     pub(super) fn class(&self) -> Class {
         match self {
             Self::Acme(error) => error.class(),
@@ -50,7 +50,7 @@ impl AttemptError {
         }
     }
 
-    /// Its class for metrics.
+    /// The label of metrics for this error.
     pub(super) fn label(&self) -> &'static str {
         match self {
             Self::NotPresented { .. } => "challenge",
@@ -59,7 +59,7 @@ impl AttemptError {
         }
     }
 
-    /// Whether the order it happened in can't be gone on with.
+    /// True if the order can't be resumed after this error.
     pub(super) fn ends_order(&self) -> bool {
         match self {
             Self::Acme(error) => error.ends_order(),
@@ -85,7 +85,7 @@ impl AttemptError {
         names.map(|name| name.to_ascii_lowercase()).collect()
     }
 
-    /// Whether it is the names that can't be proved, and not the CA or the way to it.
+    /// True if the names can't be proved, false if the CA or the connection is to blame.
     pub(super) fn is_of_names(&self) -> bool {
         let is_of_ca = |error: &Error| {
             matches!(error, Error::OrderInvalid { .. } | Error::NotValidated { .. } | Error::NoChallenge { .. })

@@ -1,4 +1,4 @@
-//! What the engine does beside its orders: asks CAs about renewals, saves what they said, and reads what others stored.
+//! Background tasks: renewalInfo requests, saving renewal records, and reading the stored state again.
 
 use acme::Host;
 
@@ -18,7 +18,7 @@ pub(super) enum BackgroundTask<'c, 'a, H, V> {
     Save { store: &'a V, unsaved: Unsaved },
 }
 
-/// What came of it.
+/// The result of a background task.
 pub(super) enum BackgroundDone {
     Read(Result<State, StateStoreError>),
     Saved(Result<(), StateStoreError>),

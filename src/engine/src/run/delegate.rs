@@ -1,4 +1,4 @@
-//! What a certificate's issuance needs of the state store, and how its names are proved.
+//! The delegate of an attempt's order: stores the order, chooses and answers challenges, makes the signing request.
 
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
@@ -14,7 +14,7 @@ use super::session::Session;
 use crate::state_store::{StateStore, StateStoreError};
 use protocol::{CertificateId, Order};
 
-/// What the flow needs of the state store, for one certificate.
+/// The delegate of one certificate's order.
 pub(super) struct AttemptDelegate<'k, 'a, H, V> {
     pub(super) session: &'k Session<'a, H, V>,
     pub(super) id: &'k CertificateId,
@@ -57,7 +57,7 @@ impl<'k, 'a, H: Host, V: StateStore> AttemptDelegate<'k, 'a, H, V> {
         ChallengeType::ALL.into_iter().filter(is_tried).collect()
     }
 
-    /// Whether all names that could not be proved can be tried in another way: notes which choices have failed.
+    /// True if every name that failed has an untried challenge type left. Notes the types that have failed.
     pub(super) fn can_switch_challenge(&self, error: &AttemptError) -> bool {
         match error {
             AttemptError::Acme(error @ (Error::OrderInvalid { problems, .. } | Error::NotValidated { problems }))

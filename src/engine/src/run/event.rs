@@ -1,4 +1,4 @@
-//! What happens in the engine, for logs and metrics.
+//! Events of the engine, for logs and metrics.
 
 use std::time::Duration;
 
@@ -8,11 +8,11 @@ use protocol::{CertificateId, Suggestion};
 
 /// Is told what happens.
 pub trait Observer {
-    /// Something happened. MUST return at once.
+    /// Takes an event. MUST return at once.
     fn notice(&self, event: Event<'_>);
 }
 
-/// What happens. Text of peers in it is escaped, but for names that are said to be as the CA wrote them.
+/// An event. Text of peers is escaped, except names said to be as the CA wrote them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event<'a> {
     /// An account was registered, found again, or its contact updated.
@@ -26,20 +26,20 @@ pub enum Event<'a> {
     Census(Census),
     /// The CA could not validate a name yet, and is told again.
     Complaint {
-        /// Which certificate.
+        /// The certificate.
         id: &'a CertificateId,
         /// The name.
         name: &'a str,
         /// The type of challenge.
         kind: ChallengeType,
-        /// What the CA says, in one escaped line.
+        /// The CA's error, in one escaped line.
         reason: &'a str,
         /// When it is told again.
         again_in: Duration,
     },
     /// A certificate is served with its default chain, since the preferred one is not to be had.
     DefaultChain {
-        /// Which certificate.
+        /// The certificate.
         id: &'a CertificateId,
         /// `preferredChain`.
         preferred: &'a str,
@@ -50,29 +50,29 @@ pub enum Event<'a> {
     },
     /// The order that was under way can't be gone on with, and a new one is placed.
     Dropped {
-        /// Which certificate.
+        /// The certificate.
         id: &'a CertificateId,
         /// Why, in one escaped line.
         reason: &'a str,
     },
     /// A try failed.
     Failed {
-        /// Which certificate.
+        /// The certificate.
         id: &'a CertificateId,
         /// A short class for metrics: `challenge`, `permanent`, `rate_limited`, `sidecar`, `transient`, `validation`.
         class: &'static str,
-        /// What happened, in one escaped line.
+        /// The cause, in one escaped line.
         reason: &'a str,
         /// Failed tries since the last success.
         failures: u32,
         /// How long until it is tried again, seconds.
         retry_in: i64,
     },
-    /// It is ordered with a resolver that its own falls back to.
+    /// A certificate is ordered with a fallback of its resolver.
     FallsBack {
-        /// Which certificate.
+        /// The certificate.
         id: &'a CertificateId,
-        /// That resolver.
+        /// The fallback.
         issuer: &'a str,
         /// Why the last try failed, in one escaped line; empty when only the wait would have been long.
         reason: &'a str,
@@ -86,9 +86,9 @@ pub enum Event<'a> {
         /// How many others there are: these stay until they are due.
         kept: usize,
     },
-    /// Nothing has wanted a certificate for so long that it is renewed no longer.
+    /// A certificate has been unwanted for so long that its renewal stops.
     GivenUp {
-        /// Which certificate.
+        /// The certificate.
         id: &'a CertificateId,
     },
     /// The CA is not asked yet.
@@ -104,11 +104,11 @@ pub enum Event<'a> {
     },
     /// A certificate is being served.
     Issued {
-        /// Which one.
+        /// The certificate.
         id: &'a CertificateId,
-        /// Its serial number in hexadecimal.
+        /// The serial number in hexadecimal.
         serial: &'a str,
-        /// Its issuer's name, as the CA wrote it.
+        /// The issuer's name, as the CA wrote it.
         issuer: &'a str,
         /// End of validity, seconds since 1970.
         not_after: i64,
@@ -123,38 +123,38 @@ pub enum Event<'a> {
     },
     /// A name could not be proved, and is tried in another way at once.
     ChallengeSwitched {
-        /// Which certificate.
+        /// The certificate.
         id: &'a CertificateId,
-        /// What happened, in one escaped line.
+        /// The cause, in one escaped line.
         reason: &'a str,
     },
-    /// It has looked at everything that is wanted and stored.
+    /// The queue was built anew from all wants and all records.
     Planned {
         /// How long that held up Envoy's thread, in milliseconds.
         took_millis: i64,
     },
     /// The CA could not be asked when to renew a certificate, or its answer made no sense.
     AriUnavailable {
-        /// Which certificate.
+        /// The certificate.
         id: &'a CertificateId,
-        /// What happened, in one escaped line.
+        /// The cause, in one escaped line.
         reason: &'a str,
     },
     /// The CA's test system could prove all names, so the CA itself is asked again.
     Rehearsed {
-        /// Which certificate.
+        /// The certificate.
         id: &'a CertificateId,
     },
     /// A try begins.
     Started {
-        /// Which certificate.
+        /// The certificate.
         id: &'a CertificateId,
         /// Why.
         why: Why,
     },
     /// The CA names another window for a certificate's renewal than before.
     Suggested {
-        /// Which certificate.
+        /// The certificate.
         id: &'a CertificateId,
         /// The window, and the moment that was chosen in it. The explanation is as the CA wrote it.
         suggestion: &'a Suggestion,
@@ -163,7 +163,7 @@ pub enum Event<'a> {
     TermsAgreed {
         /// The resolver's name.
         resolver: &'a str,
-        /// Where they stand, in one escaped line.
+        /// URL of the terms of service, in one escaped line.
         url: &'a str,
     },
 }
@@ -171,7 +171,7 @@ pub enum Event<'a> {
 /// Why a certificate is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Why {
-    /// There is none.
+    /// No certificate is stored.
     First,
     /// The one there is nears its end, or is past it.
     Renewal,
@@ -181,7 +181,7 @@ pub enum Why {
     Resume,
     /// The last try failed.
     Retry,
-    /// Its CA suggests to renew it before its lifetime asks for it.
+    /// The CA suggests to renew before the lifetime asks for it.
     Suggested,
 }
 

@@ -1,5 +1,5 @@
-//! Which way to prove a name is gone next. One that has failed for a name is not gone again while another is left that
-//! is configured and offered; when all have failed, the one whose failure is longest ago.
+//! Chooses the challenge type to try next. A type that failed for a name is retried only when no untried type is left
+//! that is configured and offered: then the one whose failure is longest ago.
 
 use std::cell::RefCell;
 
@@ -7,8 +7,8 @@ use acme::{ChallengeChoice, ChallengeType};
 
 use protocol::{FailedChallenge, State};
 
-/// What has failed so far, for all names that a resolver proves. Remembered as long as the engine runs; the orders and
-/// failed tries that are stored tell the next one.
+/// Challenge types that have failed, by name, for all names that a resolver proves. Kept as long as the engine runs;
+/// stored orders and attempts hand them on to the next run.
 #[derive(Default)]
 pub(super) struct FailedChallenges {
     /// Sorted by name; of a name, the latest failure last.
@@ -16,7 +16,7 @@ pub(super) struct FailedChallenges {
 }
 
 impl FailedChallenges {
-    /// What is stored of a resolver's orders and tries.
+    /// The failures in the stored orders and attempts of a resolver.
     pub(super) fn of(resolver: &str, state: &State) -> Self {
         let failures = Self::default();
         let orders = state.orders.iter().map(|order| (&order.certificate, &order.failed_challenges));
@@ -45,7 +45,7 @@ impl FailedChallenges {
         }
     }
 
-    /// What has failed for these names.
+    /// The failures for these names.
     pub(super) fn of_names(&self, names: &[String]) -> Vec<FailedChallenge> {
         let mut choices = Vec::new();
         for name in names {
@@ -74,7 +74,7 @@ impl FailedChallenges {
         choices.iter().min_by_key(failed_at).copied()
     }
 
-    /// Whether one of these choices has not failed for the name.
+    /// True if one of these choices has not failed for the name.
     pub(super) fn has_untried(&self, name: &str, choices: &[ChallengeChoice]) -> bool {
         let failed = self.of_name(name);
         choices.iter().any(|choice| !failed.contains(&choice.kind))

@@ -1,4 +1,4 @@
-//! What a CA asks to be left alone with: the names it speaks of, or the whole account.
+//! Derives the scope and length of a pause from a 429 or 503: the names that the CA mentions, or the whole account.
 
 use std::time::Duration;
 
@@ -7,8 +7,8 @@ use acme::Error;
 use super::attempt_error::AttemptError;
 use protocol::{CertificateId, Pause};
 
-/// What the trouble asks for, if anything: 429 always, 503 where it comes with `Retry-After`. `at_least` is the wait
-/// where the CA names none; `now` is in seconds since 1970.
+/// The pause that an error asks for, if any: a 429 always, a 503 with `Retry-After`. `at_least` is the wait if the CA
+/// names none; `now` is in seconds since 1970.
 pub(super) fn asked_for(
     error: &AttemptError,
     id: &CertificateId,

@@ -1,4 +1,4 @@
-//! What is kept of a try that failed: when to try again, with whom, and why it failed.
+//! The record of a failed attempt: when to try again, with which resolver, and why it failed.
 
 use std::time::Duration;
 

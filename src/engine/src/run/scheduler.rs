@@ -1,4 +1,4 @@
-//! What the engine has to do and what it knows: the one place where both change.
+//! The scheduler: the records of all certificates and the queue, and the only place where both change.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -31,7 +31,8 @@ const CENSUS: i64 = 600_000;
 /// How far the clock may go back without everything being looked at anew, in milliseconds.
 const SMALL_JUMP: i64 = 60_000;
 
-/// What is not among the wants this long after the start, in milliseconds, is not wanted: those of others have come in.
+/// Grace period after the start before a certificate absent from the wants counts as unwanted, in milliseconds: other
+/// Envoys need time to report theirs.
 const WANTS_COME_IN: i64 = 60_000;
 
 /// See the module.
@@ -44,16 +45,16 @@ pub(super) struct Scheduler<'a> {
     records: Records,
     replacements: HashMap<String, Replacement>,
     queue: CertificateQueue,
-    /// Where a record's certificate stands in the queue.
+    /// Index in the queue by the index of the record.
     places: HashMap<usize, usize>,
     ari_queue: AriQueue,
     in_flight: HashSet<CertificateId>,
-    /// What is stored is being read again, and nothing begins meanwhile.
+    /// True while the stored state is being read again: no attempt begins.
     is_reloading: bool,
     revision: Option<u64>,
     started: i64,
     looked_at: i64,
-    /// What the clock showed last.
+    /// The clock's last reading, in milliseconds.
     seen: i64,
     counted_at: i64,
     has_changed: bool,
@@ -150,8 +151,8 @@ impl<'a> Scheduler<'a> {
         }
     }
 
-    /// Whether the clock has gone back since it was last read: what was noted meanwhile is about another time. It may
-    /// have gone forward and back between two looks at everything.
+    /// True if the clock has gone back since its last reading: notes made in between are about another time. The clock
+    /// may have gone forward and back between two rebuilds of the queue.
     fn went_back(&mut self, now_millis: i64) -> bool {
         let before = std::mem::replace(&mut self.seen, now_millis);
         now_millis.saturating_sub(before) < -SMALL_JUMP
@@ -350,7 +351,7 @@ impl<'a> Scheduler<'a> {
         self.saving.unsaved.renewals.extend(early);
     }
 
-    /// What is to be saved, when its time has come.
+    /// The records to be saved, once their time has come.
     pub(super) fn take_unsaved(&mut self, now_millis: i64) -> Option<Unsaved> {
         self.saving.take(now_millis)
     }
@@ -395,7 +396,7 @@ impl<'a> Scheduler<'a> {
     }
 }
 
-/// What the CA of the certificate of this record is asked, if its resolver has that CA still.
+/// The renewalInfo request for the certificate of this record, if its resolver still has the CA that issued it.
 fn ari_query<'r>(
     records: &'r Records,
     schedule: &Schedule<'_>,

@@ -1,4 +1,4 @@
-//! One resolver's dealings with its CA: the directory, and the account that its orders run under.
+//! A session with one resolver's CA: the directory, and the account that orders are placed with.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -22,7 +22,7 @@ use protocol::Registration;
 /// How long a directory is used before it is fetched again: CAs move their endpoints seldom, and keep the old ones.
 const DIRECTORY_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// One resolver's dealings with its CA, shared by all its orders.
+/// A session with one resolver's CA, shared by all its orders.
 pub(super) struct Session<'a, H, V> {
     pub(super) resolver: &'a Resolver,
     pub(super) config: &'a Config,
@@ -71,7 +71,7 @@ impl<'a, H: Host, V: StateStore> Session<'a, H, V> {
         self.known(&mut *self.state.lock().await).await
     }
 
-    /// Whether the CA tells when to renew, as far as is known.
+    /// True if the CA supports renewalInfo, as far as is known.
     pub(super) async fn supports_ari(&self) -> bool {
         let state = self.state.lock().await;
         state.ca.as_ref().is_none_or(|(ca, _)| ca.directory.renewal_info.is_some())

@@ -1,11 +1,11 @@
-//! What has to be saved and can wait for more of it: a save may write out everything there is.
+//! Records that are saved together after a while: one save may rewrite the whole store.
 
 use protocol::{Renewal, Unwanted};
 
 /// How long it waits, in milliseconds; but for the first.
 const SAVE_PAUSE: i64 = 60_000;
 
-/// What is to be saved.
+/// Records to be saved.
 #[derive(Default)]
 pub(super) struct Unsaved {
     pub(super) renewals: Vec<Renewal>,
@@ -34,7 +34,7 @@ impl Saving {
         (!renewals.is_empty() || !unwanted.is_empty()).then(|| self.saved_at.saturating_add(SAVE_PAUSE))
     }
 
-    /// What is to be saved, when its time has come.
+    /// The records to be saved, once their time has come.
     pub(super) fn take(&mut self, now_millis: i64) -> Option<Unsaved> {
         self.due_at().filter(|at| *at <= now_millis)?;
         self.saved_at = now_millis;

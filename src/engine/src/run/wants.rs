@@ -14,7 +14,7 @@ pub struct WantsFeed {
     wants: RefCell<Vec<CertificateId>>,
     replacements: RefCell<Vec<Replacement>>,
     revision: Cell<u64>,
-    /// Somebody else may have changed what is stored.
+    /// True if another Envoy may have changed the stored state.
     is_stale: Cell<bool>,
     waker: Cell<Option<Waker>>,
 }
@@ -30,13 +30,14 @@ impl WantsFeed {
         self.touch();
     }
 
-    /// Somebody else may have changed what is stored: the engine reads it again before it begins anything.
+    /// Marks the stored state as possibly changed by another Envoy: the engine reads it again before it begins
+    /// anything.
     pub fn distrust(&self) {
         self.is_stale.set(true);
         self.touch();
     }
 
-    /// Whether what is stored has to be read again; told once.
+    /// True, once, if the stored state has to be read again.
     pub(super) fn take_stale(&self) -> bool {
         self.is_stale.take()
     }

@@ -21,7 +21,7 @@ fn scene(settings: Settings) -> Scene {
     Scene::new(51, settings, &[&["a.example"]])
 }
 
-/// What is asked of the first order gets this answer; all others are as they should be.
+/// Spoils the first order: a request whose URL ends like this gets this answer. All other answers are correct.
 fn spoilt(ends: &'static [&'static str], status: u16, body: &'static str) -> Faults {
     let is_it = move |request: &Request| ends.iter().any(|end| request.url.ends_with(end));
     Faults::by(move |request, _| is_it(request).then(|| Fault::answer(status, body)))

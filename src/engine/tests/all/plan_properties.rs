@@ -1,4 +1,4 @@
-//! What holds of every plan and every wait, whatever is wanted, stored, under way and tried.
+//! Properties of every plan and every wait, whatever is wanted, stored, under way and tried.
 
 use std::collections::HashSet;
 use std::time::Duration;

@@ -31,8 +31,8 @@ pub(crate) struct Certificate<'a> {
     pub(crate) issuer: &'a str,
     /// End of validity, seconds since 1970.
     pub(crate) not_after: i64,
-    /// Where a shard is full, the lines with the lowest rank go: start of validity, seconds since 1970, and later the
-    /// last time that a request asked for the name.
+    /// The rank in a full shard, where the lines with the lowest rank are dropped: start of validity, seconds since
+    /// 1970, and later the last time that a request asked for the name.
     pub(crate) rank: i64,
 }
 

@@ -26,7 +26,7 @@ const MAX_NAME: usize = 253;
 /// In place of a word that nobody told.
 const UNKNOWN: &str = "-";
 
-/// What the text says of one name.
+/// A line of the table: one name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Line<'a> {
     pub(super) name: &'a str,

@@ -73,7 +73,7 @@ pub(crate) struct Sidecar {
     context: Rc<Context>,
     leader: Leader,
     fence: Cell<u64>,
-    /// Whether the last exchange failed, so that this is logged once.
+    /// True if the last exchange failed, so that this is logged once.
     away: Cell<bool>,
     semaphore: Semaphore,
     held: Semaphore,
@@ -83,13 +83,13 @@ pub(crate) struct Sidecar {
     upkeep: Upkeep,
 }
 
-/// One exchange.
+/// A request to the sidecar.
 struct Ask {
     method: &'static str,
     path: String,
     body: Vec<u8>,
     timeout: Duration,
-    /// Whether the sidecar may hold the answer back, so that the time it takes says nothing.
+    /// True if the sidecar may hold the answer back, so that a long wait is no failure.
     is_held: bool,
 }
 
@@ -100,7 +100,7 @@ pub(crate) enum AskError {
     Away(String),
     /// The fence is not the current one.
     FenceLost(String),
-    /// It will not do this.
+    /// The sidecar refuses the request.
     Refused(String),
 }
 
@@ -186,7 +186,7 @@ impl Sidecar {
         parse(&ask, &self.once(&ask).await?).map_err(AskError::Away)
     }
 
-    /// One exchange, repeated until it is answered; the fence is got back when it was lost.
+    /// Sends a request until it is answered; a lost fence is acquired again.
     async fn persist(&self, ask: &Ask) -> Result<Vec<u8>, StateStoreError> {
         let start = self.context.clock.steady();
         let patience = u64::try_from(PATIENCE.as_millis()).unwrap_or(u64::MAX);
@@ -224,7 +224,7 @@ impl Sidecar {
         }
     }
 
-    /// One exchange, tried once. Returns the body of a 2xx answer.
+    /// Sends a request once. Returns the body of a 2xx answer.
     async fn once(&self, ask: &Ask) -> Result<Vec<u8>, AskError> {
         let cluster = &self.context.config.sidecar_cluster;
         let token = self.context.config.sidecar_tokens.first().map(|token| format!("Bearer {}", token.expose()));

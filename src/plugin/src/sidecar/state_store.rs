@@ -43,7 +43,7 @@ pub(crate) struct SidecarStore {
     pub(super) sidecar: Rc<Sidecar>,
     /// Since when responders are waited for, by the steady clock; `None` before anybody waited. One waits at a time.
     warm_since: futures::lock::Mutex<Option<u64>>,
-    /// Whether it was said that there is no responder.
+    /// True once a missing responder was logged.
     pub(super) has_warned: Cell<bool>,
 }
 

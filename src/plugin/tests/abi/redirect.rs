@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::envoy::{Outcome, Process, START, TOKEN, Vm};
 use crate::world::{World, configuration};
 
-/// One minute after the start of the tests, seconds since 1970.
+/// A minute after the start of the tests, seconds since 1970.
 const SOON: u64 = START / 1000 + 60;
 
 /// The reference configuration, with this in it.
@@ -151,7 +151,7 @@ fn a_table_that_another_plugin_made_up_redirects_nobody() {
     assert_eq!(led(&mut vm, root, "a.example", "/"), None);
 }
 
-/// Whether the second instance leads requests for the host to https.
+/// True if the second instance redirects requests for the host to https.
 fn is_led(world: &mut World, host: &str) -> bool {
     let (vm, root) = world.vm(1);
     led(vm, root, host, "/").is_some()

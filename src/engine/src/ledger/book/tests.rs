@@ -1,4 +1,4 @@
-//! What the ledger permits, counts, gives back and forgets.
+//! Permits, counts, returns and expiry of the ledger.
 
 #![allow(clippy::arithmetic_side_effects, clippy::unwrap_used)]
 
@@ -300,7 +300,7 @@ mod properties {
     }
 
     impl Textbook {
-        /// Whether the CA takes one more.
+        /// Takes a token; false if there is none.
         #[expect(clippy::cast_precision_loss, reason = "the numbers of the test are small")]
         fn takes(&mut self, limit: Limit, now: i64) -> bool {
             let most = f64::from(limit.count);

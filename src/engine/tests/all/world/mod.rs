@@ -44,7 +44,7 @@ pub struct Keeper {
     pub mac_key: Cell<Option<&'static str>>,
     /// The permits that were asked for, and whether each was granted.
     pub permits: RefCell<Vec<(CertificateId, String, bool)>>,
-    /// What may be asked: the resolver, whether an order is placed, and the time in seconds since 1970.
+    /// Decides about a request: by resolver, whether an order is placed, and the time in seconds since 1970.
     pub allows: RefCell<Box<Allows>>,
     /// How long a permit takes besides.
     pub permit_takes: Cell<Duration>,
@@ -58,7 +58,7 @@ pub struct Keeper {
     world: Rc<World>,
 }
 
-/// What may be asked.
+/// A decision about a request to a CA.
 type Allows = dyn Fn(&str, bool, i64) -> Permit;
 
 /// The CA's directory, the resolver, and the external account.
@@ -276,7 +276,7 @@ impl Observer for Notes {
     }
 }
 
-/// Everything together.
+/// An engine with its host, store and CA.
 pub struct Scene {
     pub world: Rc<World>,
     pub network: Network,
@@ -287,7 +287,7 @@ pub struct Scene {
 }
 
 impl Scene {
-    /// One resolver `le`, and one certificate for each list of names.
+    /// A scene with one resolver, `le`, and one certificate for each list of names.
     pub fn new(seed: u64, settings: Settings, wants: &[&[&str]]) -> Self {
         let world = World::new(seed);
         let web = Web::default();
