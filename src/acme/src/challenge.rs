@@ -50,12 +50,12 @@ impl std::fmt::Display for ChallengeType {
     }
 }
 
-/// A way to prove a name that is to be gone.
+/// A challenge type selected for a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ChallengeChoice {
-    /// By which type of challenge.
+    /// The challenge type.
     pub kind: ChallengeType,
-    /// The wait between making the answer ready and telling the CA.
+    /// The wait between presenting the response and telling the CA.
     pub delay: Duration,
 }
 

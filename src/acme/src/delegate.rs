@@ -1,4 +1,4 @@
-//! The [`OrderDelegate`]: who keeps what an issuance must not lose, and holds the keys.
+//! The contract of an [`OrderDelegate`]: the keeper of orders and keys, and the solver of challenges.
 
 use crate::challenge::{Challenge, ChallengeChoice, ChallengeType};
 use crate::error::Error;
@@ -9,36 +9,36 @@ use std::time::Duration;
 
 /// The delegate of an order: stores the order, chooses and answers challenges, and holds the keys.
 pub trait OrderDelegate {
-    /// Why it could not.
+    /// The delegate's error.
     type Error;
 
-    /// An order was created, or gone on with, of which something is to be kept. MUST be durable when this returns.
+    /// Stores an order that was created, or whose progress has changed. MUST be durable when this returns.
     fn ordered(&self, order: &Order) -> impl Future<Output = Result<(), Self::Error>>;
 
-    /// The way to prove a name (`*.a.example` for a wildcard) that is to be gone of those that the CA offers; none when
-    /// none of them can be gone. The one that the CA was told of by an earlier run, and has not decided, is `begun`.
+    /// Selects one of the offered challenge types for a name (`*.a.example` for a wildcard); `None` if none is usable.
+    /// `begun` is a type that an earlier run has told the CA of, and that the CA has not decided yet.
     fn choose(&self, name: &str, offered: &[ChallengeType], begun: Option<ChallengeType>) -> Option<ChallengeChoice>;
 
-    /// The CA could not validate a challenge, and is told again after this time: shows it. MUST NOT fail.
+    /// Reports that the CA could not validate a challenge, which is retried after this time. MUST NOT fail.
     fn complained(&self, challenge: &Challenge, problem: &Problem, again_in: Duration) -> impl Future<Output = ()>;
 
-    /// Makes the answer to a challenge ready. The CA may ask for it as soon as this returns.
+    /// Presents the response to a challenge. The CA may look for it as soon as this returns.
     fn publish(&self, challenge: &Challenge) -> impl Future<Output = Result<(), Self::Error>>;
 
-    /// Withdraws it: the CA has its verdict, or could not be told.
+    /// Removes the response: the CA has decided, or could not be told.
     fn retract(&self, challenge: &Challenge) -> impl Future<Output = ()>;
 
-    /// A signing request for this order, in DER. Its key MUST be durable when this returns, and asked again for the
-    /// same order it MUST be for the same key.
+    /// A signing request (DER) for this order. Its key MUST be durable when this returns, and the same order MUST get
+    /// the same key again.
     fn csr(&self, order: &str) -> impl Future<Output = Result<Vec<u8>, Self::Error>>;
 }
 
 /// Why an issuance ended without a chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure<E> {
-    /// The CA, or the way to it.
+    /// An error of the CA, or of the connection.
     Acme(Error),
-    /// The delegate.
+    /// An error of the delegate.
     Delegate(E),
 }
 

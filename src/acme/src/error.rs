@@ -1,4 +1,14 @@
-//! Why an ACME flow ended without what it was for.
+//! The error of every ACME flow: one enum, classified by type and never by text.
+//!
+//! One enum, not one an operation, for three reasons. First, the caller decides about whole flows: an attempt is
+//! account, order, validation and download in one, and [`Error::class`], [`Error::ends_order`] and the switch to
+//! another challenge ask the same questions of each step. Second, the steps fail alike: every one of them is a signed
+//! request, so every operation's enum would repeat `BadAnswer`, `ForeignUrl`, `Refused`, `Send` and `TimedOut`, and the
+//! few variants of a single operation name it: `AccountLost`, `Order…`, `NotValidated`. Third, the plugin has a budget
+//! of bytes: each further enum is one more conversion, drop and `Display` in every `?` of the flows.
+//!
+//! The class of a `Refused` follows from the problem's type (RFC 8555 §6.7), and from the HTTP status where the type is
+//! unknown. Texts of the CA are only ever displayed.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,7 +18,7 @@ use crate::host::SendError;
 use crate::problem::Problem;
 use crate::text::one_line;
 
-/// Why an ACME flow ended without what it was for. Its `Display` is one line for a person, with all text of the CA
+/// An error that ended an ACME flow. Its `Display` is one line for a person, with all text of the CA
 /// escaped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Error {
@@ -58,7 +68,7 @@ pub enum Error {
         /// Why, by the CA: of the order, or of the authorizations that failed.
         problems: Vec<Refusal>,
     },
-    /// The stored order can't be gone on with: a new one can be placed at once.
+    /// The stored order can't be resumed: a new one can be placed at once.
     OrderLost {
         /// The order's URL.
         order: String,
@@ -141,7 +151,7 @@ pub enum Class {
     RateLimited(Option<Duration>),
     /// Later it may work; not before this long, if the CA said so.
     Transient(Option<Duration>),
-    /// The CA could not validate a name: it may work once its owner has mended it.
+    /// The CA could not validate a name: it may work once its owner has fixed the cause.
     Validation,
 }
 
@@ -164,7 +174,7 @@ impl Error {
             Self::Refused { problem, .. } | Self::AccountLost(problem) => class_of(problem),
             Self::NotValidated { problems } | Self::OrderInvalid { problems, .. } => {
                 let classes: Vec<Class> = problems.iter().map(|refusal| class_of(&refusal.problem)).collect();
-                // An order fails as its gentlest cause asks: a limit before all else, then what can't be mended by waiting.
+                // Several causes: a rate limit decides before all others, then an error that waiting can't cure.
                 let limited = classes.iter().find(|class| matches!(class, Class::RateLimited(_)));
                 let permanent = classes.iter().find(|class| matches!(class, Class::Permanent));
                 limited.or(permanent).copied().unwrap_or(Class::Validation)
@@ -206,8 +216,8 @@ impl Error {
         }
     }
 
-    /// True when a CA that answers failed by itself at what it was asked for, and did not ask for a wait. One that has not
-    /// even a nonce fails at everything.
+    /// True when a CA that answers failed by itself at what it was asked for, and did not ask for a wait. One that has
+    /// not even a nonce fails at everything.
     pub(crate) fn is_failure_of_ca(&self) -> bool {
         matches!(self, Self::Refused { endpoint, problem }
             if *endpoint != "newNonce" && matches!(class_of(problem), Class::Transient(None)) && !problem.is("badNonce"))
@@ -233,7 +243,7 @@ impl Error {
     }
 }
 
-/// The classes of RFC 8555 §6.7's types. One that is not known is judged by its status.
+/// The class of a problem by its type (RFC 8555 §6.7), or by its status where the type is unknown.
 fn class_of(problem: &Problem) -> Class {
     match problem.kind.as_str() {
         "rateLimited" => Class::RateLimited(problem.retry_after),

@@ -1,6 +1,6 @@
 //! From a list of names to a certificate: the whole of RFC 8555 §7.4, read from top to bottom.
 //!
-//! It can be gone on with at any point: what a later run needs is given to the [`OrderDelegate`] before the next request is
+//! It can be resumed at any point: what a later run needs is given to the [`OrderDelegate`] before the next request is
 //! sent, and a run that is given an order's URL asks the CA how far that order is and continues from there.
 
 use std::pin::pin;
@@ -45,7 +45,7 @@ pub struct Issued {
 pub enum Beginning<'a> {
     /// A new one is placed; it names the certificate that it replaces, if there is one (RFC 9773 §5).
     New(Option<&'a str>),
-    /// The given order is gone on with.
+    /// Resume the given order.
     Started(&'a Order),
 }
 

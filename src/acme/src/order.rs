@@ -23,7 +23,7 @@ use crate::retry_after;
 /// The most authorizations an order may have: one for each name, and CAs take a hundred names.
 const MAX_AUTHORIZATIONS: usize = 200;
 
-/// The longest an order is gone on with, in seconds, whatever the CA says: they know orders for a week.
+/// Longest time in which an order is resumed, in seconds, whatever the CA says: CAs know orders for a week.
 const LONGEST_LIFE: i64 = 30 * 24 * 60 * 60;
 
 /// An order: where it is, and what is needed to go on with it.
@@ -46,16 +46,16 @@ pub struct Course {
     pub expires: Option<i64>,
     /// The end of the certificate's validity, where the CA fixes it with the order, seconds since 1970.
     pub not_after: Option<i64>,
-    /// How often it was gone on with.
+    /// How often the order was resumed.
     pub counts: Counts,
 }
 
-/// How far an order came, and how often it was gone on with since.
+/// Progress of an order, and how often it was resumed since.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// How far it was when it was last gone on with: a number that grows.
+    /// Progress when the order was last resumed: a number that grows.
     pub reached: u32,
-    /// How often it was gone on with since it came that far.
+    /// How often the order was resumed without further progress.
     pub resumptions: u32,
     /// How often the CA failed to finalize it.
     pub refusals: u32,

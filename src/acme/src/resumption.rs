@@ -1,7 +1,7 @@
-//! An order that is driven to its certificate, and how often it was gone on with: none is gone on with for ever.
+//! An order on its way to a certificate, and how often it was resumed: no order is resumed for ever.
 //!
-//! A resumption counts from when the CA is asked to do something, so that neither a restart in the midst of it nor another
-//! leader makes it endless, and neither a CA that is away nor a DNS provider that is makes an order look dead.
+//! A resumption counts from when the CA is asked to do something, so that neither a restart in the midst of it nor
+//! another leader makes it endless, and neither a CA that is away nor a DNS provider that is makes an order look dead.
 
 use std::cell::{Cell, RefCell};
 
@@ -9,11 +9,11 @@ use crate::delegate::{Failure, OrderDelegate};
 use crate::error::Error;
 use crate::order::{Counts, Course, Order, OrderState, OrderStatus};
 
-/// How often an order is gone on with without having come further. Some CAs know dead orders for days.
+/// Most resumptions of an order without progress. Some CAs know dead orders for days.
 const MOST_RESUMPTIONS: u32 = 2;
 
-/// How often that may be because the CA itself asked for a longer wait than there was. Each next try comes no sooner than
-/// it asked, and they grow apart: hours, also at a CA that asks for seconds for ever.
+/// How often that may be because the CA itself asked for a longer wait than there was. Each next try comes no sooner
+/// than it asked, and they grow apart: hours, also at a CA that asks for seconds for ever.
 const MOST_WAITS: u32 = 8;
 
 /// How often the CA may fail to finalize an order, each time after the repetitions of one request.
@@ -49,7 +49,7 @@ impl<'a, C: OrderDelegate> Drive<'a, C> {
         self.order.borrow().clone()
     }
 
-    /// Takes note of what the CA says of an order that is gone on with, at this time in seconds since 1970. An error when
+    /// Takes note of what the CA says of a resumed order, at this time in seconds since 1970. An error when
     /// it is dead.
     pub(crate) fn seen(&self, state: &OrderState, now: i64) -> Result<(), Error> {
         self.order.borrow_mut().course = state.course.clone();
@@ -131,14 +131,14 @@ impl<'a, C: OrderDelegate> Drive<'a, C> {
         }
     }
 
-    /// Error of an order that can't be gone on with: where that shows before the CA was asked for anything, a new one is
+    /// Error of an order that can't be resumed: where that shows before the CA was asked for anything, a new one is
     /// placed at once.
     pub(crate) fn dead(&self, why: &str) -> Error {
         let is_at_once = self.is_resumed && !self.is_counted.get();
         if is_at_once { Error::OrderLost { order: self.url(), why: why.to_owned() } } else { self.stuck(why) }
     }
 
-    /// Error of an order that can't be gone on with, after the CA was asked for something.
+    /// Error of an order that can't be resumed, after the CA was asked for something.
     pub(crate) fn stuck(&self, why: &str) -> Error {
         Error::OrderStuck { order: self.url(), why: why.to_owned() }
     }

@@ -1,7 +1,8 @@
 //! Validations (RFC 8555 §7.5.1): the CA is told that an answer is there, and looks.
 //!
-//! Some CAs look once and leave a challenge that failed as it was, with the reason, until they are told again (§8.2);
-//! some refuse the telling with that reason. Both are told again, and when that does not help, it is a failed validation.
+//! Some CAs look once and leave a challenge that failed as it was, with the reason, until the client responds again
+//! (§8.2); some refuse the response with that reason. Both are retried, and when that does not help, validation has
+//! failed.
 
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
@@ -23,7 +24,7 @@ use crate::problem::Problem;
 use crate::resumption::Drive;
 use crate::retry_after;
 
-/// The first wait before the CA is told again; it doubles. An Envoy that starts listens by then, and DNS may be there
+/// The first wait before a challenge is retried; it doubles. An Envoy that starts listens by then, and DNS may be there
 /// after the third.
 const FIRST_AGAIN: Duration = Duration::from_secs(5);
 
@@ -71,7 +72,7 @@ pub(crate) async fn validate<H: Host, C: OrderDelegate>(
     }
     Err(match (heard.asked.get(), heard.complaint.into_inner()) {
         (Some(asked), None) => Error::AskedToWait { waiting_for: what, timeout, asked },
-        // The CA tries again by itself (§8.2), later than it would be told again.
+        // The CA retries by itself (§8.2), later than we would.
         (Some(asked), Some(problem)) if asked > heard.again_in.get() => {
             let waiting_for = format!("{what} by {} ({problem})", kind.as_str());
             Error::AskedToWait { waiting_for, timeout, asked }
@@ -89,7 +90,7 @@ struct Heard {
     complaint: RefCell<Option<Problem>>,
     /// How long it asked to be left alone when it last answered.
     asked: Cell<Option<Duration>>,
-    /// The wait before it is told again, where it asks for no longer one.
+    /// The wait before the retry, unless the CA asks for a longer one.
     again_in: Cell<Duration>,
 }
 
@@ -112,7 +113,7 @@ async fn pursued<H: Host, C: OrderDelegate>(
             heard.asked.set(retry_after);
             is_told_again |= note(drive, offer, heard, problem).await;
         }
-        // It is told again after a while, and no sooner than it asked.
+        // The retry comes after a while, and no sooner than the CA asked.
         let until_told = || heard.asked.get().unwrap_or_default().max(heard.again_in.get()).min(timeout);
         let mut poll = Poll::new(&client.host, what, if is_told_again { until_told() } else { timeout });
         let mut is_last_look = false;

@@ -1,4 +1,4 @@
-//! A mended configuration is tried at once: what a failed try remembers of the options it was made with.
+//! Fingerprints of options. A backoff is lifted when the options that the failed attempt depended on have changed.
 //!
 //! A wait that the engine chose itself holds while the options are the same, over any number of restarts; with others
 //! the try is worth making. A wait that the CA asked for holds whatever the user changes, but for the CA itself.
@@ -41,7 +41,7 @@ fn of_ca(resolver: &Resolver) -> u32 {
     folded(fnv::hash(resolver.ca_server.as_bytes()))
 }
 
-/// Of every option that a failure may be mended with.
+/// Fingerprint of every option whose change may cure a failure.
 fn of_options(config: &Config, resolver: &Resolver) -> u32 {
     let Resolver {
         email,

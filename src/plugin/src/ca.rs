@@ -1,4 +1,5 @@
-//! The way to the CA: ACME requests as callouts to Envoy clusters, whose TLS context verifies the CA's name and chain.
+//! The connection to the CA: ACME requests as callouts to Envoy clusters, whose TLS context verifies the CA's name and
+//! chain.
 //!
 //! Only https, and only to origins that the configuration knows: those of the resolvers' `caServer` and those listed in
 //! `caClusters`. So no URL that a CA hands out leads anywhere else.

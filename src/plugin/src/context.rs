@@ -12,7 +12,7 @@ use crate::proxy::ProxyHandle;
 use crate::shared::Shared;
 use crate::timers::Timers;
 
-/// The host, and what we keep beside it for one root context.
+/// The host and the state of one root context.
 pub(crate) struct Context {
     /// The host.
     pub(crate) proxy: ProxyHandle,
@@ -26,7 +26,7 @@ pub(crate) struct Context {
     pub(crate) callouts: Callouts,
     /// Metrics of this instance.
     pub(crate) metrics: Rc<Metrics>,
-    /// Tells what happens.
+    /// The engine's events as log lines and metrics.
     pub(crate) event_log: EventLog,
     /// The root context's configuration.
     pub(crate) config: Config,

@@ -7,7 +7,7 @@
 //! - `root`: what Envoy's calls mean to a root context and to its streams.
 //! - `responder`: answers HTTP-01 requests from the `challenges` in shared data.
 //! - `redirect`: sends plaintext requests for `certified` hosts, a table in shared data, to https.
-//! - `leadership`: stands for election, and while it leads runs the engine of the `resolver` crate.
+//! - `leadership`: takes part in the election, and while it leads runs the `engine`.
 //! - `ca` and `sidecar`: what the engine needs of the context, by `callouts`.
 //!
 //! Promised: nothing that a peer, a configuration, another plugin or Envoy hands over traps. A trapped VM on the main

@@ -13,14 +13,14 @@ use crate::proxy::ProxyHandle;
 /// The first second of the year 10000, beyond which a date is shown as a number.
 const YEAR_10000: u64 = 253_402_300_800;
 
-/// Tells Envoy's log and statistics.
+/// The observer that writes to Envoy's log and statistics.
 pub(crate) struct EventLog {
     proxy: ProxyHandle,
     metrics: Rc<Metrics>,
 }
 
 impl EventLog {
-    /// Tells them from now on.
+    /// An event log on this host.
     pub(crate) fn new(proxy: ProxyHandle, metrics: Rc<Metrics>) -> Self {
         Self { proxy, metrics }
     }

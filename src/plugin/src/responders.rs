@@ -1,4 +1,4 @@
-//! The gate of the first challenges: which entry points have a responder that runs.
+//! The responders that run, by entry point: the first challenges wait for them.
 //!
 //! At start the engine may be at work before Envoy's workers are: a CA told to validate then finds port 80 closed, and
 //! the order is lost. So each responder says in shared data that it runs, with its first tick, and the engine waits for

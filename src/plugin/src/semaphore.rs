@@ -1,16 +1,16 @@
-//! A bound on how many do something at once; the others wait.
+//! A semaphore: bounds how many exchanges run at once; the others wait.
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::task::{Poll, Waker};
 
-/// So many may at once.
+/// A semaphore for the futures of one thread.
 pub(crate) struct Semaphore {
     free: Cell<usize>,
     waiting: RefCell<Vec<Waker>>,
 }
 
-/// A place, until it is dropped.
+/// A permit, until it is dropped.
 pub(crate) struct Permit<'a>(&'a Semaphore);
 
 impl Semaphore {
@@ -19,7 +19,7 @@ impl Semaphore {
         Self { free: Cell::new(count), waiting: RefCell::default() }
     }
 
-    /// Waits for a place.
+    /// Waits for a permit.
     pub(crate) async fn acquire(&self) -> Permit<'_> {
         poll_fn(|context| match self.free.get().checked_sub(1) {
             Some(left) => {

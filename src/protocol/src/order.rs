@@ -9,8 +9,8 @@ use crate::CertificateId;
 
 /// An order that the CA has created (RFC 8555 §7.4). Stored before the next request goes to the CA.
 ///
-/// What newOrder answered is kept with it, since not every CA tells it again. Records of earlier versions have nothing of
-/// that.
+/// What newOrder answered is kept with it, since not every CA tells it again. Records of earlier versions have nothing
+/// of that.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Order {
@@ -92,11 +92,12 @@ pub struct Attempt {
     /// True when the order can't be resumed: the stored one and its pending key are dropped.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub order_is_dead: bool,
-    /// True when an order since the last success named the certificate that it replaces (RFC 9773 §5): later ones do not.
+    /// True when an order since the last success named the certificate that it replaces (RFC 9773 §5): later ones do
+    /// not.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub has_named_replaced: bool,
-    /// A fingerprint of the options that the wait depends on: with other options, `retry_at` does not hold. Absent where
-    /// it always does.
+    /// A fingerprint of the options that the wait depends on: with other options, `retry_at` does not hold. Absent
+    /// where it always does.
     #[serde(rename = "madeWith", default, skip_serializing_if = "Option::is_none")]
     pub fingerprint: Option<u32>,
     /// Set for a permanent failure: a restart shortens the wait.
@@ -151,7 +152,8 @@ pub struct FallbackAttempt {
     pub permanent: Option<PermanentFailure>,
 }
 
-/// A failure that waiting alone does not mend: whoever has mended the cause restarts, and need not wait for long.
+/// A failure that waiting alone does not cure: an operator who has fixed the cause restarts, and need not wait for
+/// long.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PermanentFailure {

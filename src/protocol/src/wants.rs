@@ -35,8 +35,8 @@ pub struct Wants {
     /// Certificates that have to be replaced at once, whatever their dates. A change counts `revision` up too.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub replace: Vec<Replacement>,
-    /// How many of `wants` and `replace`, in this order, are on the pages up to this one, for `?from=`; none on the last one, or
-    /// when nobody asked for pages.
+    /// How many of `wants` and `replace`, in this order, are on the pages up to this one, for `?from=`; none on the
+    /// last one, or when nobody asked for pages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<u64>,
 }
@@ -47,7 +47,7 @@ pub struct Wants {
 pub struct Replacement {
     /// The certificate.
     pub certificate: CertificateId,
-    /// The serial number of the one that is no good, as in [`crate::StoredCertificate::serial`]: another one is.
+    /// Serial number of the certificate to be replaced, as in [`crate::StoredCertificate::serial`]. Any other is good.
     pub serial: String,
     /// Why, in one line for a person.
     pub reason: String,

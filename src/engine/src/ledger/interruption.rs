@@ -1,4 +1,4 @@
-//! Tries that began and never ended: whoever made them was gone before it could say what came of them.
+//! Attempts that began and never ended: their process died before it could report a result.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Of new certificates that are due together, which wait to see whether they are still needed.
+//! Overlaps between certificates that are due together: one whose names another covers is deferred.
 
 use crate::Why;
 use config::coverage::Coverage;
@@ -7,9 +7,9 @@ use protocol::CertificateId;
 /// More names than any certificate has: a list with a wildcard is broader than all others.
 const MAX_LIST: usize = 1 << 20;
 
-/// The places of those that others will cover: of new certificates that are due together, some may cover all names of
-/// another. So do those of orders half done. The broadest are looked at first, so of two lists the one within the other
-/// waits.
+/// Indexes of new certificates that need no order of their own: another certificate that is due at the same time, or
+/// whose order is resumed, covers all their names. The certificates with most names are considered first, so that of
+/// two sets the smaller one is deferred.
 pub(super) fn needless(due: &[(usize, &CertificateId, Why)]) -> Vec<usize> {
     let mut coming = Coverage::default();
     due.iter().filter(|(_, _, why)| *why == Why::Resume).for_each(|(_, id, _)| coming.add_all(&id.names));

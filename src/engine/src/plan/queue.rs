@@ -13,8 +13,8 @@ use crate::schedule::lifetime;
 use crate::{Census, Event, Observer};
 use protocol::{Attempt, CertificateId, Order, StoredCertificate};
 
-/// Every certificate that is to be kept up. What is due later stands in one heap by its time, what is due now in another
-/// by its urgency.
+/// Every certificate that is to be kept up. What is due later stands in one heap by its time, what is due now in
+/// another by its urgency.
 #[derive(Default)]
 pub(crate) struct CertificateQueue {
     entries: Vec<Entry>,
@@ -189,8 +189,9 @@ impl CertificateQueue {
         !self.due.is_empty()
     }
 
-    /// A try has ended; its record is in `view`. `was_first`: there was no certificate before it. Gives its place, which
-    /// is another one where the queue has been made anew since the try began; none, where it is not kept up any more.
+    /// A try has ended; its record is in `view`. `was_first`: there was no certificate before it. Gives its place,
+    /// which is another one where the queue has been made anew since the try began; none, where it is not kept up any
+    /// more.
     pub(crate) fn settle(
         &mut self,
         place: usize,
@@ -246,7 +247,8 @@ impl CertificateQueue {
         }
     }
 
-    /// Moves what has become due. One whose time has changed since stands in the heap once more, and is passed over here.
+    /// Moves what has become due. One whose time has changed since stands in the heap once more, and is passed over
+    /// here.
     pub(crate) fn promote(&mut self, view: &View<'_>) {
         while let Some(Reverse((at, place))) = self.later.peek().copied()
             && at <= view.now

@@ -17,10 +17,10 @@ const LONGEST_RETRY_AFTER: i64 = 24 * 60 * 60 + 60;
 /// seconds. What ends sooner goes first: ten thousand new names must not let what is served go dark meanwhile.
 const SOON: i64 = 24 * 60 * 60;
 
-/// Certificates that have to be replaced at once, by the serial number of the one that is no good.
+/// Certificates that have to be replaced at once, by serial number.
 pub(crate) type Replacements = HashMap<String, Replacement>;
 
-/// All that a decision depends on.
+/// The inputs of every decision about a certificate.
 pub(crate) struct View<'a> {
     pub(crate) records: &'a Records,
     pub(crate) schedule: &'a Schedule<'a>,
@@ -51,7 +51,7 @@ impl<'a> View<'a> {
         }
     }
 
-    /// When what is stored is to be renewed; long ago, where nothing is.
+    /// Renewal time of the stored certificate; `i64::MIN` if none is stored.
     pub(super) fn renewal_at(&self, record: &Record) -> i64 {
         let Some(stored) = &record.stored else { return i64::MIN };
         match self.replacement(record) {
@@ -63,13 +63,13 @@ impl<'a> View<'a> {
         }
     }
 
-    /// Why what is stored is no good, if it is not.
+    /// The reason to replace the stored certificate at once, if there is one.
     fn replacement(&self, record: &Record) -> Option<&'a Replacement> {
         let serial = &record.stored.as_ref()?.serial;
         self.replacements?.get(serial).filter(|replacement| replacement.certificate == *record.id)
     }
 
-    /// From when on it may be ordered, and with which resolver.
+    /// Earliest time of an order, and the resolver to order with.
     pub(super) fn ready<'r>(&self, id: &'r CertificateId, record: Option<&Record>) -> (i64, &'r str)
     where
         'a: 'r,
@@ -103,7 +103,7 @@ impl<'a> View<'a> {
         if at > self.now.saturating_add(longest) { self.now } else { at }
     }
 
-    /// Why it is ordered now.
+    /// The reason of an order placed now.
     pub(super) fn why(&self, record: Option<&Record>) -> Why {
         let Some(record) = record else { return Why::First };
         match &record.stored {
@@ -117,7 +117,7 @@ impl<'a> View<'a> {
         }
     }
 
-    /// The least goes first: the end of what is served now, seconds since 1970. What is no good has ended.
+    /// Sort key: expiry of the served certificate, seconds since 1970. A certificate to be replaced counts as expired.
     pub(super) fn urgency(&self, record: Option<&Record>) -> i64 {
         let stored = record.and_then(|record| Some((record, record.stored.as_ref()?)));
         match stored {

@@ -19,24 +19,24 @@ use crate::plan::{Due, Task};
 use crate::state_store::{StateStore, StateStoreError};
 use protocol::{CertificateId, Permit, PermitRequest, Published};
 
-/// How often an order may turn out to be lost, or the account unknown, within one try. Each should happen once.
+/// Most lost orders and lost accounts within one attempt. Each should happen once.
 const MAX_DETOURS: u32 = 3;
 
-/// How often another way to prove names is gone at once. There are four types of challenges; that names of one
-/// certificate need them one after the other happens no more often than this.
+/// Most switches to another challenge type within one attempt. There are four types; the names of one certificate need
+/// more switches than this only one after the other.
 const MAX_SWITCHES: u32 = 8;
 
-/// A try that has ended.
+/// An attempt that has ended.
 pub(super) struct Ended {
     /// Index in the queue.
     pub(super) place: usize,
     pub(super) id: CertificateId,
-    /// The resolver it was made with.
+    /// The resolver that was ordered with.
     pub(super) issuer: String,
     pub(super) outcome: Outcome,
 }
 
-/// Tries once to get the certificate, and stores what came of it.
+/// Attempts once to get the certificate, and stores the result.
 pub(super) async fn attempt<H: Host, V: StateStore>(
     session: &Session<'_, H, V>,
     staging: Option<&Session<'_, H, V>>,
@@ -82,15 +82,16 @@ pub(super) async fn attempt<H: Host, V: StateStore>(
     Ended { place, id, issuer, outcome }
 }
 
-/// Orders and publishes; tells also how the names were proved. A lost account or a lost order is no failure: the one is
-/// registered again, the other placed anew. Nor is a name that can be proved in another way.
+/// Orders and publishes the certificate; also returns the challenge types that proved the names. Three errors do not
+/// fail the attempt: a lost account is registered again, a lost order is replaced by a new one, and a name whose
+/// challenge failed is tried with another type.
 async fn obtain<H: Host, V: StateStore>(
     session: &Session<'_, H, V>,
     staging: Option<&Session<'_, H, V>>,
     course: &Course<'_>,
 ) -> Result<(Published, Vec<ChallengeType>), AttemptError> {
     let Course { task, order, has_named_replaced, .. } = course;
-    // What the task says was read in this one.
+    // The task's record was read in this tenure.
     let tenure = session.tenure.get();
     let (resolver, id) = (session.resolver, &task.due.id);
     // An order of another CA, or of another account, means nothing to this one.
@@ -171,7 +172,7 @@ struct Reservation {
     replaces: bool,
 }
 
-/// Asks whether the CA may be asked. In the midst of a try a refusal is a failure like any other.
+/// Reserves room in the CA's rate limits. In the midst of an attempt a refusal is a failure like any other.
 async fn reserve<H: Host, V: StateStore>(
     session: &Session<'_, H, V>,
     task: &Task,
@@ -199,7 +200,7 @@ async fn reserve<H: Host, V: StateStore>(
     Err(AttemptError::RateLimited { wait: Duration::from_secs(u64::try_from(seconds).unwrap_or_default()), why })
 }
 
-/// Keeps what the CA asks to be left alone with.
+/// Stores the pause that the CA asked for, if it asked for one.
 async fn keep_pause<H: Host, V: StateStore>(
     session: &Session<'_, H, V>,
     id: &CertificateId,

@@ -10,21 +10,21 @@ use crate::state_store::StateStoreError;
 /// Why a try failed.
 #[derive(Clone)]
 pub(super) enum AttemptError {
-    /// The CA, or the way to it.
+    /// An error of the CA, or of the connection.
     Acme(Error),
-    /// The answer to a challenge can't be made.
+    /// The response to a challenge can't be presented.
     NotPresented { name: String, kind: ChallengeType, why: String },
-    /// The CA may not be asked yet, so it was not.
+    /// The rate limits have no room yet, so the attempt did not begin.
     Postponed { until: i64, why: String, whole_account: bool },
-    /// The CA may not be asked any further, in the midst of a try.
+    /// The rate limits have no room, in the midst of an attempt.
     RateLimited { wait: Duration, why: String },
     /// Another Envoy held the lease while this attempt waited, and may have placed an order.
     LeadershipLost,
-    /// The CA's test system could not prove the names.
+    /// The CA's staging server could not validate the names.
     Rehearsal(Box<AttemptError>),
     /// No configured challenge type proves this name.
     NoUsableChallenge { name: String },
-    /// Responders run, but none at this entry point, only at these.
+    /// No responder runs at this entry point, only at these.
     NoResponder { entry_point: String, served: Vec<String> },
     /// The state store refused something.
     StoreRefused(String),

@@ -21,13 +21,13 @@ pub(super) struct AttemptDelegate<'k, 'a, H, V> {
     pub(super) order: &'k RefCell<Option<Order>>,
     /// No responder serves the entry point of `httpChallenge`.
     pub(super) is_http_unserved: Cell<bool>,
-    /// The choices that could be gone for each name: configured and offered.
+    /// Challenges available per name: configured and offered.
     choices: RefCell<Vec<(String, Vec<ChallengeChoice>)>>,
-    /// The one that each name was last tried in.
+    /// Last challenge type tried per name.
     tried: RefCell<Vec<(String, ChallengeType)>>,
-    /// The names for which a way has failed, since it was last asked for.
+    /// Names whose challenge has failed since this was last read.
     failed: RefCell<Vec<String>>,
-    /// How many of the answers are being made in DNS.
+    /// How many responses are being presented in DNS.
     in_dns: Cell<usize>,
 }
 
@@ -81,7 +81,7 @@ impl<'k, 'a, H: Host, V: StateStore> AttemptDelegate<'k, 'a, H, V> {
         self.failed.borrow_mut().push(name.to_owned());
     }
 
-    /// The choices that there are; of a name that was given up before it was looked at, all that are configured.
+    /// The challenges available for a name; before `choose` was called for it, all that are configured.
     fn choices_of(&self, name: &str) -> Vec<ChallengeChoice> {
         let known = self.choices.borrow().iter().find(|(known, _)| known == name).map(|(_, choices)| choices.clone());
         known.unwrap_or_else(|| self.configured(name).collect())
@@ -174,8 +174,8 @@ impl<H: Host, V: StateStore> OrderDelegate for AttemptDelegate<'_, '_, H, V> {
     }
 }
 
-/// While at least one of a certificate's answers is being made in DNS, which can take as long as a DNS provider takes,
-/// its try does not count among those at work: it would only keep others from their turn.
+/// A mark of an attempt that waits for DNS, which can take as long as a DNS provider takes. While at least one response
+/// is being presented there, the attempt does not count against `maxOrders`: it would only delay others.
 struct Parked<'p> {
     mine: &'p Cell<usize>,
     all: &'p Cell<usize>,

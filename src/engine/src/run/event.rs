@@ -6,7 +6,7 @@ use acme::ChallengeType;
 
 use protocol::{CertificateId, Suggestion};
 
-/// Is told what happens.
+/// A receiver of events.
 pub trait Observer {
     /// Takes an event. MUST return at once.
     fn notice(&self, event: Event<'_>);
@@ -24,7 +24,7 @@ pub enum Event<'a> {
     },
     /// How many certificates are in which state.
     Census(Census),
-    /// The CA could not validate a name yet, and is told again.
+    /// The CA could not validate a name yet; the challenge is retried.
     Complaint {
         /// The certificate.
         id: &'a CertificateId,
@@ -34,7 +34,7 @@ pub enum Event<'a> {
         kind: ChallengeType,
         /// The CA's error, in one escaped line.
         reason: &'a str,
-        /// When it is told again.
+        /// The wait before the retry.
         again_in: Duration,
     },
     /// A certificate is served with its default chain, since the preferred one is not to be had.
@@ -48,7 +48,7 @@ pub enum Event<'a> {
         /// Why further chains could not be downloaded, an escaped line each.
         failures: &'a [String],
     },
-    /// The order that was under way can't be gone on with, and a new one is placed.
+    /// The pending order can't be resumed; a new one is placed.
     Dropped {
         /// The certificate.
         id: &'a CertificateId,
@@ -91,7 +91,7 @@ pub enum Event<'a> {
         /// The certificate.
         id: &'a CertificateId,
     },
-    /// The CA is not asked yet.
+    /// The rate limits have no room; the order is postponed.
     Held {
         /// For which certificate.
         id: &'a CertificateId,
@@ -121,7 +121,7 @@ pub enum Event<'a> {
         /// False when it could not be saved, and is served from memory only.
         durable: bool,
     },
-    /// A name could not be proved, and is tried in another way at once.
+    /// A challenge failed; another type is tried at once.
     ChallengeSwitched {
         /// The certificate.
         id: &'a CertificateId,

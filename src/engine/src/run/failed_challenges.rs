@@ -31,7 +31,7 @@ impl FailedChallenges {
         failures
     }
 
-    /// A way has failed for a name.
+    /// Notes that a challenge type has failed for a name.
     pub(super) fn add(&self, name: &str, kind: ChallengeType) {
         let mut by_name = self.by_name.borrow_mut();
         match by_name.binary_search_by(|(known, _)| known.as_str().cmp(name)) {
@@ -64,7 +64,7 @@ impl FailedChallenges {
         found.and_then(|at| by_name.get(at)).map(|(_, kinds)| kinds.clone()).unwrap_or_default()
     }
 
-    /// The way to go of these, which are in the order of preference.
+    /// The challenge to try next. `choices` are in the order of preference.
     pub(super) fn next(&self, name: &str, choices: &[ChallengeChoice]) -> Option<ChallengeChoice> {
         let failed = self.of_name(name);
         let failed_at = |choice: &&ChallengeChoice| {

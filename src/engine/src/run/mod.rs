@@ -22,9 +22,9 @@
 //! 6. `idle_time` and `wants_changed` come last, since both depend on all calls before: they say when the next turn is
 //!    due without any other event.
 //!
-//! A [`Wakeup`] is passed on before the next turn begins: `attempt_ended` for an attempt, `ari_answered` or `reload` for
-//! a background task. The timer, changed wants and room for more attempts carry nothing: the next turn looks for itself.
-//! A turn that wakes too early does no harm. A store that is unavailable ends [`run`].
+//! A [`Wakeup`] is passed on before the next turn begins: `attempt_ended` for an attempt, `ari_answered` or `reload`
+//! for a background task. The timer, changed wants and room for more attempts carry nothing: the next turn looks for
+//! itself. A turn that wakes too early does no harm. A store that is unavailable ends [`run`].
 
 mod ari;
 mod ari_queue;
@@ -62,8 +62,8 @@ use session::Session;
 use wakeup::{Wakeup, wakeup};
 pub use wants::WantsFeed;
 
-/// The most tries that wait for DNS beside those at work: a slow provider must not hold up others, and their state is
-/// some kilobytes each.
+/// Most attempts that wait for DNS, in addition to `maxOrders`: a slow provider must not delay others, and each holds
+/// some kilobytes.
 const MAX_PARKED: usize = 500;
 
 /// Runs the engine until the state store is unavailable, and returns that error: the holder of the lease starts the

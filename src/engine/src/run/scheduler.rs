@@ -18,17 +18,17 @@ use crate::schedule::Schedule;
 use config::Config;
 use protocol::{CertificateId, OtherCa, Renewal, Replacement, State, StoredCertificate};
 
-/// The longest the engine sleeps before it looks at the clock again, in milliseconds: it may have jumped meanwhile.
+/// Longest idle time before the clock is read again, in milliseconds: it may have jumped meanwhile.
 const LONGEST_SLEEP: i64 = 30_000;
 
-/// How often everything is looked at anew, and the census is taken, while orders wait for their turn, in milliseconds.
-/// The one is linear in the number of certificates, and the other is news for others, so they are not done after each.
+/// Interval of queue rebuilds and of the census while orders wait for room, in milliseconds. A rebuild is linear in the
+/// number of certificates, and every census is reported, so neither is done after each attempt.
 const LOOK_WHILE_BUSY: i64 = 5_000;
 
-/// How often the census is taken when nothing happens, in milliseconds: certificates also expire.
+/// Interval of the census when nothing happens, in milliseconds: certificates also expire.
 const CENSUS: i64 = 600_000;
 
-/// How far the clock may go back without everything being looked at anew, in milliseconds.
+/// How far the clock may go back without a rebuild of the queue, in milliseconds.
 const SMALL_JUMP: i64 = 60_000;
 
 /// Grace period after the start before a certificate absent from the wants counts as unwanted, in milliseconds: other
@@ -94,8 +94,8 @@ impl<'a> Scheduler<'a> {
         scheduler
     }
 
-    /// Tells how many stored certificates are of other CAs than their resolvers have, and what becomes of them; keeps of
-    /// each that it is.
+    /// Tells how many stored certificates are of other CAs than their resolvers have, and what becomes of them; keeps
+    /// of each that it is.
     fn report_other_cas(&mut self) {
         let resolvers = &self.config.resolvers;
         let mut answer = vec![(0_usize, 0_usize); resolvers.len()];
@@ -128,7 +128,7 @@ impl<'a> Scheduler<'a> {
         }
     }
 
-    /// Looks at everything anew where that is needed, and tells how many are in which state.
+    /// Rebuilds the queue if it is outdated, moves what has become due, and reports the census if that is due.
     pub(super) fn refresh(&mut self, now_millis: i64, took: impl Fn() -> i64) {
         let went_back = self.went_back(now_millis);
         if went_back {
@@ -206,7 +206,7 @@ impl<'a> Scheduler<'a> {
         self.ari_queue.add(at.unwrap_or_else(|| unknown(&stored.serial)), place);
     }
 
-    /// The most urgent certificate that is due, if its CA may be asked. It is in flight from then on.
+    /// The most urgent certificate that is due and whose CA has no pause. The certificate is in flight from then on.
     pub(super) fn next_task(&mut self, now_millis: i64, pauses: Vec<(&str, i64)>) -> Option<Task> {
         if self.is_reloading {
             return None;
@@ -231,13 +231,13 @@ impl<'a> Scheduler<'a> {
         ari_query(records, schedule, place)
     }
 
-    /// The certificate's CA is not to be asked before this time, seconds since 1970.
+    /// Postpones the renewalInfo request for a certificate to this time, seconds since 1970.
     pub(super) fn postpone_ari_query(&mut self, place: usize, at: i64) {
         self.ari_queue.answered(place);
         self.ari_queue.add(at, place);
     }
 
-    /// A CA has been asked about the certificate of this record.
+    /// Takes a CA's answer about the renewal of the certificate of this record.
     pub(super) fn ari_answered(&mut self, place: usize, serial: &str, answer: AriAnswer, now_millis: i64, random: u64) {
         // The next whole second, so that no wait that a CA asks for becomes shorter.
         let now = now_millis.saturating_add(999).div_euclid(1000);
@@ -288,7 +288,7 @@ impl<'a> Scheduler<'a> {
         self.revision = None;
     }
 
-    /// A try has ended.
+    /// Takes the result of an attempt into the certificate's record, and puts it back into the queue.
     pub(super) fn attempt_ended(&mut self, ended: Ended, now_millis: i64) {
         let Ended { place, id, issuer, outcome } = ended;
         self.in_flight.remove(&id);
@@ -319,8 +319,8 @@ impl<'a> Scheduler<'a> {
         }
     }
 
-    /// Another certificate is served. Where it came before the lifetime of the one before asked for it, it rests a while
-    /// before that may happen again.
+    /// Another certificate is served. Where it came before the lifetime of the one before asked for it, it rests a
+    /// while before that may happen again.
     fn put(&mut self, id: &CertificateId, issuer: String, certificate: StoredCertificate, now: i64) {
         let (schedule, options) = (&self.schedule, &self.config.engine);
         let ca_server = self.config.resolver(&issuer).map(|resolver| resolver.ca_server.clone());
@@ -356,8 +356,8 @@ impl<'a> Scheduler<'a> {
         self.saving.take(now_millis)
     }
 
-    /// How long nothing is to be done. What could have been done by now and was not waits for room, which comes with the
-    /// end of something else.
+    /// The time until the next turn, if nothing else happens. Work that is due already waits for room, which comes with
+    /// the end of another attempt or task.
     pub(super) fn idle_time(&self, now_millis: i64) -> Duration {
         let seconds = |at: i64| at.saturating_mul(1000);
         let save_at = self.saving.due_at();
@@ -373,7 +373,7 @@ impl<'a> Scheduler<'a> {
         Duration::from_millis(u64::try_from(millis).unwrap_or_default())
     }
 
-    /// Until the wants are others than those that were looked at.
+    /// Completes when the wants are others than those in the queue.
     pub(super) fn wants_changed(&self) -> impl Future<Output = ()> + use<'a> {
         self.feed.changed_since(self.revision.unwrap_or_default())
     }

@@ -222,7 +222,7 @@ impl<'a, H: Host, V: StateStore> Session<'a, H, V> {
             ca_server: resolver.ca_server.clone(),
             url: account.url,
             status: account.status,
-            // What was asked for, not what the CA says: some never tell it back, and would be told again for ever.
+            // The contact that was sent, not the CA's: some CAs never return it, and would be updated for ever.
             contact: contact(resolver),
         };
         Ok(self.store.save_registration(registration).await?)

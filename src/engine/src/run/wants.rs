@@ -58,7 +58,7 @@ impl WantsFeed {
         config.wants.iter().chain(fulfilable.filter(|id| !known.contains(id))).cloned().collect()
     }
 
-    /// Certificates that have to be replaced at once, by the serial number of the one that is no good.
+    /// Certificates that have to be replaced at once, by serial number.
     pub(super) fn replacements(&self) -> HashMap<String, Replacement> {
         let by_serial = |replacement: &Replacement| (replacement.serial.clone(), replacement.clone());
         self.replacements.borrow().iter().map(by_serial).collect()
@@ -68,7 +68,7 @@ impl WantsFeed {
         self.revision.get()
     }
 
-    /// Ends when the revision is another.
+    /// Completes when the revision is another than `seen`.
     pub(super) fn changed_since(&self, seen: u64) -> impl Future<Output = ()> {
         std::future::poll_fn(move |context| {
             if self.revision.get() != seen {

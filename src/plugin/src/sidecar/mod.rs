@@ -1,4 +1,4 @@
-//! The way to the sidecar: the messages of `protocol`, as callouts to its cluster.
+//! The client of the sidecar's API: the messages of `protocol`, as callouts to its cluster.
 //!
 //! - this file: one exchange, and one that is repeated until the sidecar is back.
 //! - [`state_store`]: what the engine asks of it; [`answers`]: those of challenges.
@@ -48,7 +48,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// The longest such wait.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// How long exchanges are repeated for before the state store counts as gone: a restart, an update, a full disk mended.
+/// How long exchanges are repeated for before the state store counts as gone: a restart, an update, a full disk
+/// cleared.
 const PATIENCE: Duration = Duration::from_secs(600);
 
 /// How often a lost fence is got back for one exchange. More often than that, somebody else is taking it each time.

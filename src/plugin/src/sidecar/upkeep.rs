@@ -9,6 +9,6 @@ pub(super) struct Upkeep {
     pub(crate) read_at: Cell<Option<u64>>,
     /// How many certificates were published.
     pub(crate) publications: Cell<u64>,
-    /// Whether it was told that the table can't be written.
+    /// True once a failure to write the table was logged.
     pub(crate) has_told: Cell<bool>,
 }
