@@ -70,6 +70,6 @@ mod tests {
     fn a_name_of_a_certificate_is_never_logged() {
         assert_eq!(why(&ResourceName::parse("sds://a.example")), None);
         assert!(why(&ResourceName::parse("sds://a.example-cacert")).is_some_and(|why| why.contains("CA certificates")));
-        assert!(why(&ResourceName::parse("ns/a.example")).is_some_and(|why| why.contains("no name")));
+        assert!(why(&ResourceName::parse("ns/a.example")).is_some_and(|why| why.contains("invalid name")));
     }
 }
