@@ -1,7 +1,8 @@
 //! Envoy configurations embedded as texts in Kubernetes ConfigMaps, with the ConfigMap's line numbers.
 
+use super::document::Document;
 use super::foreign::texts;
-use super::{Document, Finding, Report};
+use super::{Finding, Report};
 use crate::located::At;
 
 /// An Envoy configuration in a ConfigMap.

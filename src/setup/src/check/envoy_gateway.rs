@@ -7,9 +7,10 @@
 use std::collections::BTreeSet;
 
 use super::clusters::cas;
+use super::document::Document;
 use super::finding::quoted;
 use super::plugin::{Plugin, Position, parse};
-use super::{Document, Finding, Report, tokens};
+use super::{Finding, Report, tokens};
 use crate::located::At;
 
 const API: &str = "gateway.envoyproxy.io/";

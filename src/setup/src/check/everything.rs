@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::ptr;
 
-use super::Document;
+use super::document::Document;
 use crate::located::{At, Node};
 
 /// Fields with arbitrary content, which is no message of Envoy's.

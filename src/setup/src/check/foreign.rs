@@ -3,10 +3,11 @@
 //! Unrendered templates, files of single resources (LDS, CDS, RDS …), Kubernetes ConfigMaps, and configurations of
 //! Envoy's older APIs.
 
+use super::document::Document;
 use super::everything::each;
 use super::old_api::v1;
 use super::typed::typed;
-use super::{Document, DocumentKind, Finding, Report, kind};
+use super::{DocumentKind, Finding, Report, kind};
 use crate::located::{At, read};
 
 /// Resources in Envoy's files: the type, its name for people, and the discovery service that reads such files.

@@ -1,8 +1,10 @@
 //! Gathers the listeners, clusters and extensions of a configuration from all its files.
 
+use super::config_source::file;
+use super::document::Document;
 use super::kind::PIECES;
 use super::typed::{typed, typed_config};
-use super::{Document, Finding, Report, reach};
+use super::{Finding, Report};
 use crate::located::At;
 
 /// The configuration as Envoy would load it.
@@ -135,19 +137,6 @@ impl<'a> Envoy<'a> {
     pub(crate) fn cluster_names(&self) -> impl Iterator<Item = &'a str> {
         self.clusters.iter().filter_map(|cluster| cluster.text_of("name"))
     }
-}
-
-/// The files that a bootstrap, or a file of its, reads listeners, clusters, routes and endpoints from.
-pub(crate) fn files(top: &At<'_>) -> Vec<String> {
-    let dynamic = top.get("dynamic_resources");
-    let sources = ["lds_config", "cds_config"].into_iter().filter_map(|field| dynamic.as_ref()?.get(field));
-    let listed = sources.filter_map(|source| file(&source).map(str::to_owned));
-    listed.chain(reach::files(top).map(str::to_owned)).collect()
-}
-
-/// The path of a config source, if it is a file.
-pub(super) fn file<'a>(source: &At<'a>) -> Option<&'a str> {
-    source.text_of("path_config_source.path").or_else(|| source.text_of("path"))
 }
 
 fn listener<'a>(at: &At<'a>) -> Listener<'a> {

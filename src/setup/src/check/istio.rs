@@ -5,9 +5,11 @@
 //! is not visible here.
 
 use super::clusters::{CaUse, cas};
+use super::document::Document;
 use super::finding::quoted;
+use super::istio_resource::{is, outbound};
 use super::plugin::{Plugin, Position, parse};
-use super::{Document, Finding, Report, tokens};
+use super::{Finding, Report, tokens};
 use crate::located::At;
 
 pub(super) fn check(documents: &[Document], report: &mut Report) {
@@ -25,11 +27,6 @@ pub(super) fn check(documents: &[Document], report: &mut Report) {
         egress(&ca, &resources, report);
     }
     super::reach::mesh::check(&resources, &plugins, report);
-}
-
-pub(super) fn is(resource: &At<'_>, kind: &str) -> bool {
-    resource.text_of("kind") == Some(kind)
-        && resource.text_of("apiVersion").is_some_and(|version| version.contains("istio.io/"))
 }
 
 fn is_ours(spec: &At<'_>) -> bool {
@@ -145,12 +142,4 @@ fn tls(rule: &At<'_>, name: &str, report: &mut Report) {
         let expected = format!("`[{name}]`: without it any certificate of the trusted roots may be taken");
         report.mistake(Finding::missing(&tls, "subjectAltNames", expected));
     }
-}
-
-/// Port and host of a cluster that Istio made.
-pub(super) fn outbound(cluster: &str) -> Option<(u64, &str)> {
-    let mut parts = cluster.strip_prefix("outbound|")?.splitn(3, '|');
-    let port = parts.next()?.parse().ok()?;
-    let host = parts.nth(1)?;
-    Some((port, host))
 }

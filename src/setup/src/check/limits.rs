@@ -3,9 +3,10 @@
 
 use std::net::IpAddr;
 
+use super::document::Document;
 use super::gather::{Chain, Envoy, Listener};
 use super::kind::{DocumentKind, kind};
-use super::{Document, Finding, Report};
+use super::{Finding, Report};
 use crate::envoy::limits::MONITOR;
 use crate::located::At;
 

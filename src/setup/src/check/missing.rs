@@ -1,10 +1,11 @@
 //! Reports that the plugin is missing, and how to add it to the listeners.
 
+use super::document::Document;
 use super::gather::Envoy;
 use super::kind::{DocumentKind, kind};
 use super::listeners::is_asked;
 use super::typed::typed;
-use super::{Document, Finding, Report, foreign};
+use super::{Finding, Report, foreign};
 
 /// Beginning of the instruction: the plugin comes first in every list.
 const PLUGIN: &str = "the plugin in http_filters of";

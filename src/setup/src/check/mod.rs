@@ -5,15 +5,20 @@
 //! are not visible; a warning says so.
 
 mod ca_tls;
+pub(crate) mod challenge_chain;
 mod clusters;
+mod config_source;
+mod document;
 mod embedded;
 mod envoy_gateway;
 mod everything;
+mod files;
 mod filters;
 mod finding;
 mod foreign;
 pub(crate) mod gather;
 mod istio;
+mod istio_resource;
 mod kind;
 pub(crate) mod limits;
 pub(crate) mod listeners;
@@ -26,18 +31,17 @@ mod redirect;
 mod refusal;
 mod resource_names;
 pub(crate) mod sds;
+mod selector;
 pub(crate) mod tls_alpn01;
 mod tokens;
 pub(crate) mod typed;
 pub(crate) mod version;
 
-use std::rc::Rc;
-
 use protocol::SecretText;
 
 use crate::envoy::version::Version;
-use crate::located::{At, Broken, Node, read};
 
+pub use document::Document;
 pub use embedded::Embedded;
 pub use finding::{Finding, Report};
 pub use foreign::{no_bootstrap, template};
@@ -47,35 +51,6 @@ pub use refusal::refused;
 
 use gather::Envoy;
 use plugin::Plugin;
-
-/// A parsed document of a text.
-#[derive(Debug)]
-pub struct Document {
-    /// The name of its file.
-    pub source: String,
-    /// The document's tree.
-    pub tree: Rc<Node>,
-}
-
-impl Document {
-    /// Reads every document of a text.
-    ///
-    /// # Errors
-    /// If the text is no YAML.
-    pub fn all(source: &str, text: &str) -> Result<Vec<Self>, Broken> {
-        Ok(read(text)?.into_iter().map(|tree| Self { source: source.to_owned(), tree }).collect())
-    }
-
-    /// The root node.
-    pub fn top(&self) -> At<'_> {
-        At::top(&self.source, &self.tree)
-    }
-
-    /// The files that the document reads listeners, clusters, routes and endpoints from, as named in it.
-    pub fn files(&self) -> Vec<String> {
-        gather::files(&self.top())
-    }
-}
 
 /// Checks documents that belong together: a bootstrap with the files that it names, or files without a bootstrap.
 pub fn envoy(documents: &[Document]) -> Report {

@@ -3,9 +3,10 @@
 //! Promises: everything that only these APIs have is reported at its line, with the v3 equivalent. Everything that v3
 //! has as well is left to Envoy.
 
+use super::Finding;
+use super::document::Document;
 use super::everything::each;
 use super::finding::quoted;
-use super::{Document, Finding};
 use crate::envoy::version::Version;
 use crate::located::{At, Kind};
 

@@ -6,7 +6,8 @@ use super::clusters::{once, speaks_http2};
 use super::finding::quoted;
 use super::gather::{Chain, Envoy};
 use super::plugin::Plugin;
-use super::{Finding, Report, resource_names, tls_alpn01, tokens};
+use super::selector::selector;
+use super::{Finding, Report, challenge_chain, resource_names, tokens};
 use crate::located::At;
 
 /// Envoy's default of a cluster's `max_requests`: each secret is a request that never ends.
@@ -39,7 +40,7 @@ enum Source<'a> {
 pub(super) fn check<'a>(envoy: &Envoy<'a>, plugins: &[Plugin<'_>], report: &mut Report) {
     let context = |chain: &Chain<'a>| chain.tls.as_ref()?.get("common_tls_context");
     let (challenges, ordinary): (Vec<&Chain<'_>>, Vec<&Chain<'_>>) =
-        envoy.chains().map(|(_, chain)| chain).partition(|chain| tls_alpn01::is_challenge(chain));
+        envoy.chains().map(|(_, chain)| chain).partition(|chain| challenge_chain::is_challenge(chain));
     let contexts: Vec<At<'_>> = ordinary.into_iter().filter_map(context).collect();
     let challenges: Vec<At<'_>> = challenges.into_iter().filter_map(context).collect();
     let secrets: Vec<Secret<'_>> = contexts.iter().flat_map(secrets).collect();
@@ -127,13 +128,6 @@ pub(crate) fn ours<'a>(envoy: &Envoy<'a>, plugins: &[Plugin<'_>]) -> Vec<&'a str
             Source::Ads | Source::Elsewhere => None,
         });
     listed.into_iter().chain(selectors).collect()
-}
-
-/// The configuration of a selector that requests a secret during the handshake.
-pub(super) fn selector<'a>(common: &At<'a>) -> Option<At<'a>> {
-    let selector = common.find("custom_tls_certificate_selector.typed_config")?;
-    selector.text_of("@type").filter(|name| name.contains("on_demand_secret"))?;
-    Some(selector)
 }
 
 fn nobody_asks(envoy: &Envoy<'_>, plugins: &[Plugin<'_>], report: &mut Report) {

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use super::challenge_chain::is_challenge;
 use super::finding::quoted;
 use super::gather::{Chain, Envoy, Listener};
 use super::plugin::Plugin;
@@ -47,24 +48,12 @@ fn wanted<'p, 'a>(plugins: &'p [Plugin<'a>]) -> Option<(String, &'p Plugin<'a>)>
     })
 }
 
-/// True if the chain takes clients that offer `acme-tls/1`, and terminates TLS; with passthrough a server has ACME of
-/// its own.
-pub(crate) fn is_challenge(chain: &Chain<'_>) -> bool {
-    chain.tls.is_some() && offers(&chain.at)
-}
-
-/// True if the chain matches a client that offers `acme-tls/1`.
-pub(crate) fn offers(chain: &At<'_>) -> bool {
-    let protocols = chain.list("filter_chain_match.application_protocols");
-    protocols.iter().any(|protocol| protocol.text() == Some(PROTOCOL))
-}
-
 /// Checks that the chain requests the secret of the server name from the sidecar, in the right scope, and negotiates
 /// the protocol.
 fn shows(chain: &Chain<'_>, report: &mut Report) {
     let Some(context) = &chain.tls else { return };
     let common = context.get("common_tls_context").unwrap_or_else(|| context.clone());
-    let Some(selector) = super::sds::selector(&common) else {
+    let Some(selector) = super::selector::selector(&common) else {
         let expected =
             "the selector on_demand_secret, as `envoy-autocert render` writes it: challenges are known by name";
         return report.mistake(Finding::missing(&common, "custom_tls_certificate_selector", expected));

@@ -10,8 +10,9 @@ use config::is_token;
 use protocol::SecretText;
 
 use super::clusters::once;
+use super::document::Document;
 use super::plugin::{Configured, Plugin};
-use super::{Document, Finding, Report};
+use super::{Finding, Report};
 use crate::located::{At, Node};
 use protocol::tokens::{METADATA, is_placeholder};
 

@@ -5,7 +5,8 @@
 use std::collections::HashSet;
 use std::ptr;
 
-use super::{Document, Finding, Report};
+use super::document::Document;
+use super::{Finding, Report};
 use crate::envoy::version::{Feature, Version};
 use crate::located::{At, Node};
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde_json::{Map, Value};
 
 use super::mistake::{InputReport, Mistake, TWO_VALUES, wrong};
-use super::quick;
+use super::quick::source;
 use config::shortened;
 
 /// A source in canonical form.
@@ -105,7 +105,7 @@ fn spellings(whole: &Map<String, Value>, new: &Map<String, Value>) -> HashMap<St
 pub(crate) fn source_of(layers: &[Layer], path: &str) -> Option<String> {
     let depths = layers.iter().map(|layer| {
         let depth = depth(&layer.value, path);
-        let is_above = layer.rank != Rank::Below && (depth >= path.len() || layer.name != quick::SOURCE);
+        let is_above = layer.rank != Rank::Below && (depth >= path.len() || layer.name != source::SOURCE);
         ((depth, is_above), &layer.name)
     });
     depths.filter(|((depth, _), _)| *depth > 0).max_by_key(|(rank, _)| *rank).map(|(_, name)| name.clone())

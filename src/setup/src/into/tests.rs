@@ -209,7 +209,8 @@ fn names_of_the_users_own_certificates_and_servers_are_left_to_them() {
     let documents = Document::all("", &added.text).unwrap();
     let listeners = documents[0].top().list("static_resources.listeners");
     let mut names = Vec::new();
-    for chain in listeners[1].list("filter_chains").iter().filter(|chain| crate::check::tls_alpn01::offers(chain)) {
+    for chain in listeners[1].list("filter_chains").iter().filter(|chain| crate::check::challenge_chain::offers(chain))
+    {
         let own = chain.list("filter_chain_match.server_names");
         names.push(own.iter().filter_map(|name| name.text().map(str::to_owned)).collect::<Vec<_>>());
     }

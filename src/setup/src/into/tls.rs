@@ -5,10 +5,10 @@ use std::collections::HashSet;
 use super::names::{of_chain, served, title};
 use super::notes::Notes;
 use super::wishes::Wishes;
+use crate::check::challenge_chain::is_challenge;
 use crate::check::gather::{Chain, Envoy, Listener};
 use crate::check::plugin::Plugin;
 use crate::check::sds;
-use crate::check::tls_alpn01::is_challenge;
 use crate::envoy::clusters::SDS;
 use crate::located::At;
 

@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 use super::additions::Additions;
 use super::edit::Edit;
 use super::names::title;
+use crate::check::challenge_chain::offers;
 use crate::check::gather::{Chain, Listener};
-use crate::check::tls_alpn01::offers;
 use crate::envoy::tls_alpn01::{self, PROTOCOL};
 use crate::model::Setup;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::super::finding::quoted;
-use super::super::istio::{is, outbound};
+use super::super::istio_resource::{is, outbound};
 use super::super::plugin::Plugin;
 use super::super::{Finding, Report};
 use super::destinations::Destination;

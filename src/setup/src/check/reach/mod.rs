@@ -16,14 +16,14 @@ mod destinations;
 pub(super) mod mesh;
 #[cfg(test)]
 mod tests;
-mod walk;
+pub(super) mod walk;
 
+use super::document::Document;
 use super::finding::quoted;
 use super::gather::Envoy;
 use super::kind::DocumentKind;
 use super::plugin::Plugin;
-use super::{Document, Finding, Report};
-use crate::located::At;
+use super::{Finding, Report};
 use destinations::{Destination, Destinations};
 use walk::{Use, What};
 
@@ -40,17 +40,6 @@ pub(super) fn check<'a>(documents: &'a [Document], envoy: &Envoy<'a>, plugins: &
     }
     envoys.iter().for_each(|top| admin::listens(top, report));
     admin::open_proxies(envoy, &destinations, report);
-}
-
-/// The files that a document reads routes and endpoints from, as far as their format is known.
-pub(super) fn files<'a>(top: &At<'a>) -> impl Iterator<Item = &'a str> {
-    let is_yaml = |file: &&str| [".yaml", ".yml", ".json"].iter().any(|end| file.ends_with(end));
-    let elsewhere = |found: Use<'a>| match found.what {
-        What::Elsewhere(file) => file,
-        What::Endpoints(file) => Some(file),
-        What::Chosen(_) | What::Cluster(_) | What::Code(_) | What::Host(_) | What::Target(_) => None,
-    };
-    walk::uses(std::slice::from_ref(top), &[]).into_iter().filter_map(elsewhere).filter(is_yaml)
 }
 
 fn report_use(found: &Use<'_>, destinations: &Destinations<'_>, documents: &[Document], report: &mut Report) {

@@ -8,23 +8,23 @@
 use std::collections::HashSet;
 use std::ptr;
 
-use super::super::gather::file;
+use super::super::config_source::file;
 use super::super::plugin::Plugin;
 use super::super::typed::typed;
 use crate::located::{At, Kind, Node};
 
 /// A field that says where requests go.
-pub(super) struct Use<'a> {
+pub(crate) struct Use<'a> {
     /// The field.
     pub(super) at: At<'a>,
     /// The destination in the field.
-    pub(super) what: What<'a>,
+    pub(crate) what: What<'a>,
     /// The route around the field, if there is one.
     pub(super) route: Option<At<'a>>,
 }
 
 /// The destination of requests.
-pub(super) enum What<'a> {
+pub(crate) enum What<'a> {
     /// Any cluster: the client chooses it, in this way.
     Chosen(&'static str),
     /// A cluster's name.
@@ -60,7 +60,7 @@ const SNI_CLUSTER: &str = "SniCluster";
 const CHOSEN_FOR_TCP: &str = "envoy.tcp_proxy.cluster";
 
 /// All uses of clusters in these documents.
-pub(super) fn uses<'a>(tops: &[At<'a>], plugins: &[Plugin<'a>]) -> Vec<Use<'a>> {
+pub(crate) fn uses<'a>(tops: &[At<'a>], plugins: &[Plugin<'a>]) -> Vec<Use<'a>> {
     let own = ["configuration", "pluginConfig"].into_iter();
     let own = own.flat_map(|field| plugins.iter().filter_map(move |plugin| plugin.at.get(field)));
     let mut walk = Walk { own: own.map(|at| ptr::from_ref(at.node.shared())).collect(), ..Walk::default() };

@@ -3,7 +3,10 @@
 //! Promises: values in files, variables and Traefik's flags take precedence, and a value that contradicts the flags is
 //! a mistake. A mistake in a flag's value names the flag ([`words`]).
 
+mod flags;
 mod options;
+mod reader;
+pub(crate) mod source;
 mod upstream;
 mod words;
 
@@ -13,13 +16,15 @@ use super::layers::{Layer, Rank};
 use super::mistake::{InputReport, Mistake, quoted, wrong};
 use super::resolver_names::resolvers;
 use config::shortened;
+pub use flags::Quick;
 pub(crate) use options::options;
+pub(super) use reader::Reader;
+use reader::has;
+pub(crate) use source::SOURCE;
+use source::{HTTP, HTTPS};
 use upstream::url;
 pub use words::Flags;
 pub(crate) use words::Words;
-
-/// Name of the source in mistakes about these flags.
-pub(crate) const SOURCE: &str = "command line";
 
 /// Name of the resolver if the rest of the configuration has none.
 const RESOLVER: &str = "default";
@@ -29,36 +34,6 @@ const SERVICE: &str = "upstream";
 /// Names of the entry points for `--domain`.
 pub(crate) const WEB: &str = "web";
 const WEBSECURE: &str = "websecure";
-
-/// Default ports for `--http-port` and `--https-port`: those of browsers and CAs.
-const HTTP: u16 = 80;
-const HTTPS: u16 = 443;
-
-/// Flags that need no Traefik configuration.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Quick {
-    /// `--domain`: each is a certificate with these names, separated by commas.
-    pub domains: Vec<String>,
-    /// `--upstream`: the server for these domains, as `host:port`, `:port` (on this machine) or an http, https or h2c
-    /// URL.
-    pub upstream: Option<String>,
-    /// `--http-port`: the port of the entry point without TLS.
-    pub http_port: Option<u16>,
-    /// `--https-port`: the port of the entry point with TLS.
-    pub https_port: Option<u16>,
-    /// `--dns`: the DNS provider, to prove names by DNS-01 rather than HTTP-01.
-    pub dns: Option<String>,
-    /// `--email`: sets the mail address of every resolver.
-    pub email: Option<String>,
-    /// `--ca-server`: sets the CA of every resolver.
-    pub ca_server: Option<String>,
-    /// `--staging`: makes every resolver use its CA's staging environment.
-    pub staging: bool,
-    /// `--storage`: sets the storage of every resolver.
-    pub storage: Option<String>,
-    /// `--key-type`: sets the key type of every resolver.
-    pub key_type: Option<String>,
-}
 
 impl Quick {
     /// The ports of the entry points, without TLS and with it.
@@ -119,14 +94,6 @@ pub(super) fn service(upstream: &str) -> Value {
 
 fn kind(flag: &str) -> &'static str {
     if flag == "--dns" { "a DNS provider" } else { "an upstream" }
-}
-
-/// Reads the flags in view of the other sources.
-pub(super) struct Reader<'a> {
-    pub(super) quick: &'a Quick,
-    /// The other sources.
-    pub(super) layers: &'a [Layer],
-    pub(super) report: &'a mut InputReport,
 }
 
 impl Reader<'_> {
@@ -244,10 +211,6 @@ impl Reader<'_> {
         }
         routers
     }
-}
-
-fn has(value: &Value, key: &str) -> bool {
-    value.get(key).is_some_and(|member| member.as_object().is_none_or(|members| !members.is_empty()))
 }
 
 /// The rule's matcher for a name. A wildcard matches one label, as its certificate does.

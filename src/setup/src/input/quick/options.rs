@@ -7,7 +7,8 @@ use acme::test_system;
 use config::shortened;
 use serde_json::{Map, Value, json};
 
-use super::{Quick, SOURCE};
+use super::flags::Quick;
+use super::source::SOURCE;
 use crate::input::layers::{Layer, merged};
 use crate::input::mistake::{InputReport, Mistake, quoted, wrong};
 use crate::input::resolver_names::resolvers;

@@ -6,7 +6,8 @@ use std::net::IpAddr;
 
 use config::shortened;
 
-use super::{HTTP, HTTPS, Reader, SOURCE, has};
+use super::reader::{Reader, has};
+use super::source::{HTTP, HTTPS, SOURCE};
 use crate::input::mistake::{Mistake, quoted, wrong};
 
 /// The forms of `--upstream`, for mistakes.
