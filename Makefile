@@ -80,9 +80,10 @@ docs: ## Build the documentation; warnings are errors
 unit: plugin ## Run the unit tests and the plugin's ABI tests
 	ENVOY_AUTOCERT_WASM=$(abspath $(target)/envoy_autocert.wasm) cargo test $(tests)
 
-purity: ## Check that the pure crates have no clock, no I/O and no randomness
+purity: ## Check the pure crates, which crate depends on which, and that no files import each other in a circle
 	@$(fetch)/wasm-targets.sh
 	tests/purity.sh $(quick)
+	tests/circles.py
 
 wasm: ## Run the pure crates' tests as wasm, under Node
 	@$(fetch)/wasm-targets.sh

@@ -21,8 +21,10 @@ pub mod input;
 pub mod into;
 pub mod located;
 pub mod model;
+mod reading;
 pub mod schema;
 pub mod traefik;
 
 pub use closed_router::ClosedRouter;
-pub use input::{Bootstrap, Mistake, Quick, Reading, SourceFile, Sources, read};
+pub use input::{Bootstrap, Mistake, Quick, SourceFile, Sources};
+pub use reading::{Reading, read};

@@ -1,4 +1,4 @@
-//! Reads the user's configuration into a [`Setup`].
+//! Reads the sources of the user's configuration, and merges them.
 //!
 //! Traefik takes its static configuration from files, else from flags, else from the environment. Here all sources are
 //! merged, and later ones take precedence: `--domain` and its like, files, environment variables, flags, and `--email`
@@ -37,46 +37,10 @@ pub(crate) use layers::{Layer, source_of};
 pub(crate) use mistake::{InputReport, quoted, wrong};
 pub(crate) use quick::{WEB, Words};
 
-use crate::closed_router::ClosedRouter;
-use crate::model::Setup;
 use crate::traefik::helm::Values;
 use canonical::{Form, canonical};
 use left_out::LeftOut;
 use shape::{CONFIGURATION, HELM, Shape};
-
-/// The result of reading the sources.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Reading {
-    /// The setup.
-    pub setup: Setup,
-    /// Warnings for the user, each on one line.
-    pub warnings: Vec<String>,
-    /// The routers that are closed because their guards are not supported, sorted by name. They are in the setup too.
-    pub closed: Vec<ClosedRouter>,
-    /// The values of the setup that come from our own flags, for mistakes that are found later.
-    pub flags: Flags,
-}
-
-/// Reads all sources, or reports every mistake in them.
-///
-/// # Errors
-/// Returns some hundred mistakes at most, if anything is wrong in any source.
-pub fn read(sources: &Sources) -> Result<Reading, Vec<Mistake>> {
-    let mut report = InputReport::default();
-    let layers = layers(sources, &mut report);
-    let whole = layers::merged(&layers, &mut report);
-    if report.is_partial {
-        return Err(report.into_mistakes());
-    }
-    let setup = crate::assemble::setup(whole, &layers, sources, &mut report);
-    match setup {
-        Some(setup) if report.mistakes.is_empty() => {
-            let flags = Words::new(sources.quick.as_ref(), &layers).kept();
-            Ok(Reading { setup, warnings: report.warnings, closed: report.closed, flags })
-        }
-        _ => Err(report.into_mistakes()),
-    }
-}
 
 /// `providers.file`: locations of further files, relative to the working directory, as in Traefik.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -89,7 +53,7 @@ pub struct FileProvider {
     pub watch: bool,
 }
 
-/// The further files that the sources name. Mistakes are not reported here: [`read`] does that.
+/// The further files that the sources name. Mistakes are not reported here: [`crate::read`] does that.
 pub fn file_provider(sources: &Sources) -> FileProvider {
     let mut report = InputReport::default();
     let layers = layers(sources, &mut report);
@@ -100,6 +64,13 @@ pub fn file_provider(sources: &Sources) -> FileProvider {
     };
     let watch = whole.pointer("/providers/file/watch").and_then(Value::as_bool).unwrap_or(true);
     FileProvider { filename: text("filename"), directory: text("directory"), watch }
+}
+
+/// All sources, merged; with mistakes that leave parts out, `None`.
+pub(crate) fn merged(sources: &Sources, report: &mut InputReport) -> Option<(Value, Vec<Layer>)> {
+    let layers = layers(sources, report);
+    let whole = layers::merged(&layers, report);
+    (!report.is_partial).then_some((whole, layers))
 }
 
 /// Every source in canonical form, in the order of precedence.
