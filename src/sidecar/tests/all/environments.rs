@@ -30,15 +30,15 @@ const PASSED: [&str; 5] = ["ENVOY_UID", "LC_ALL", "MY_OWN", "SSL_CERT_FILE", "TZ
 struct Scene(TempDir);
 
 impl Scene {
-    /// A program that records its arguments and its environment: it prints Envoy's version, validates, and runs; the
-    /// last lasts.
+    /// A program that records its arguments and its environment: it prints Envoy's version, and validates; when it is to
+    /// serve it ends at once, as an Envoy that refuses its configuration.
     fn new() -> Self {
         let home = tempfile::tempdir().unwrap();
         let script = format!(
             "#!/bin/sh\nfor n in 1 2 3 4; do [ -e {0}/args.$n ] || break; done\n\
              cp /proc/$$/environ {0}/environ.$n\necho \"$*\" > {0}/args.part && mv {0}/args.part {0}/args.$n\n\
              case \"$*\" in --version) echo 'envoy  version: 0/1.40.0/Clean/RELEASE/BoringSSL'; exit 0;; esac\n\
-             case \"$*\" in *validate*) exit 0;; esac\nexec sleep 600\n",
+             case \"$*\" in *validate*) exit 0;; esac\nexit 1\n",
             home.path().display()
         );
         let scene = Self(home);
@@ -114,7 +114,7 @@ fn run_gives_no_envoy_of_its_credentials() {
     command.args(["--email", "me@example.com", "--plugin", &plugin, "--ca-bundle"]).arg(roots);
     let mut child = command.spawn().unwrap();
     let start = Instant::now();
-    // The first says its version, the second validates, the third is to serve.
+    // The first says its version, the second is to serve, the third validates what the second has refused.
     let calls = loop {
         match [1, 2, 3].map(|number| scene.call(number)) {
             [Some(first), Some(second), Some(third)] => break Some([first, second, third]),
@@ -122,13 +122,14 @@ fn run_gives_no_envoy_of_its_credentials() {
             _ => std::thread::sleep(Duration::from_millis(10)),
         }
     };
-    child.kill().unwrap();
+    // It ends by itself, as its Envoy did.
+    let _ = child.kill();
     child.wait().unwrap();
-    let [asked, validating, serving] = calls.unwrap_or_else(|| panic!("Envoy was not started: {}", scene.log()));
+    let [asked, serving, validating] = calls.unwrap_or_else(|| panic!("Envoy was not started: {}", scene.log()));
     assert!(asked.0.contains("--version"), "{}", asked.0);
+    assert!(serving.0.contains("bootstrap.json") && !serving.0.contains("validate"), "{}", serving.0);
     assert!(validating.0.contains("--mode validate"), "{}", validating.0);
-    assert!(serving.0.contains("bootstrap.json"), "{}", serving.0);
-    for (_, environment) in [asked, validating, serving] {
+    for (_, environment) in [asked, serving, validating] {
         judge(&environment);
     }
 }
