@@ -138,7 +138,8 @@ mod tests {
     #[test]
     fn a_name_that_is_repeated_counts_once() {
         let (repeated, two) = (id("le", &["a.example", "a.example"]), id("le", &["a.example", "b.example"]));
-        assert!(repeated != two && two != repeated);
+        assert_ne!(repeated, two);
+        assert_ne!(two, repeated);
         assert_eq!(repeated, id("le", &["a.example"]));
         assert!(HashSet::from([repeated.clone()]).contains(&id("le", &["a.example"])));
         assert_eq!(repeated.canonical().names, ["a.example"]);

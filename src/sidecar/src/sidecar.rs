@@ -81,7 +81,7 @@ impl Sidecar {
         let provided = read_provided(provided, catalog.clone(), clock.clone()).await?;
         mac_keys.warn_of_missing().await;
         let (stop, stopping) = watch::channel(false);
-        let name_servers = NameServers::new(dns.name_server_port, dns.resolvers.into_iter());
+        let name_servers = NameServers::new(dns.name_server_port, dns.resolvers);
         let dns = Dns::open(storage, dns.name_server_port, dns.delegation_zones, clock.clone()).await;
         let (tokens, token_files) = match options.tokens {
             TokenSource::Given(tokens) => (tokens, Vec::new()),

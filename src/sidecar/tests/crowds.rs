@@ -1,5 +1,6 @@
 //! Crowds of idle connections at the sidecar's sockets: a client that sends a request is answered beside them.
 
+#![allow(clippy::disallowed_methods, reason = "what is tested runs by the clock of the machine, and so does the test")]
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 #[path = "all/harness/mod.rs"]

@@ -166,7 +166,7 @@ async fn a_lost_answer_is_given_again_and_counted_once() {
 async fn an_order_in_the_place_of_a_lost_one_is_counted_too() {
     let fixture = Fixture::new().await;
     let limits = Limits { orders: limit(2, HOUR), certificates: limit(2, HOUR), ..Limits::default() };
-    let of = |name: &str| PermitRequest { limits: limits.clone(), ..request(name) };
+    let of = |name: &str| PermitRequest { limits, ..request(name) };
     assert!(fixture.is_granted(&of("a.example.com")).await);
     fixture.order(&of("a.example.com")).await;
     for _ in 0..3 {
@@ -174,7 +174,7 @@ async fn an_order_in_the_place_of_a_lost_one_is_counted_too() {
     }
     let refused = fixture.ask(&of("a.example.org")).await;
     assert!(!refused.granted && refused.why.contains("2 orders"), "{refused:?}");
-    let unlimited = PermitRequest { limits: Limits { orders: None, ..limits.clone() }, ..request("b.example.com") };
+    let unlimited = PermitRequest { limits: Limits { orders: None, ..limits }, ..request("b.example.com") };
     assert!(fixture.is_granted(&unlimited).await, "there is but one certificate so far");
 }
 
