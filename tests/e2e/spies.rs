@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 
 use anyhow::{Context, Result};
 use harness::http::Endpoint;
+use harness::tokens;
 use harness::{Bootstrap, Testbed, TestbedOptions, domains, ports};
 use http_body_util::Full;
 use hyper::Request;

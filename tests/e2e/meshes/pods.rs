@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::control_plane::Objects;
 use anyhow::{Context, Result, ensure};
+use harness::tokens;
 use harness::{Place, Process, artifacts, until};
 use serde_json::Value;
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use harness::http::{Endpoint, Reply};
 use harness::tls::{Roots, Served, handshake};
+use harness::tokens;
 use harness::{Bootstrap, Envoy, EnvoyOptions, ports, until};
 use serde_json::{Value, json};
 
