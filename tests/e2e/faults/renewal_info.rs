@@ -83,7 +83,7 @@ fn nonsense_leaves_it_to_the_lifetime() -> Result<()> {
             Ok(())
         })?;
     }
-    line(&mut scene.testbed, &["n6.example", "says nothing of its renewal", "169.254.169.254"])?;
+    line(&mut scene.testbed, &["n6.example", "no renewal window from the CA", "169.254.169.254"])?;
     ensure!(scene.testbed.orders() == count, "{} orders for {count} certificates", scene.testbed.orders());
     ensure!(stat(&scene.testbed, "certificates.state.due")? == 0, "one is due");
     ensure!(scene.count(Resource::RenewalInfo) == count, "asked again at once");
