@@ -207,7 +207,7 @@ fn requests_that_the_plugin_of_run_does_not_answer_reach_their_routers() -> Resu
         (Method::GET, unknown.as_str(), "guarded.example", 503, ""),
         (Method::GET, path.as_str(), "other.example", 404, ""),
         (Method::GET, unknown.as_str(), "other.example", 404, ""),
-        (Method::GET, unknown.as_str(), "user@held.example", 400, ""),
+        (Method::GET, unknown.as_str(), "user@held.example", 404, ""),
     ];
     for (method, path, host, status, backend) in cases {
         let reply = web.request(method.clone(), path, host, "")?;

@@ -153,7 +153,7 @@ fn what_keeps_failing_is_proved_to_the_test_system_before_the_ca_is_asked_again(
         resolvers["le"]["acme"]["stagingServer"] = resolvers["second"]["acme"]["caServer"].clone();
     };
     let mut two = Two::of(&first, |_, _| Ok(()), with_test_system)?;
-    line(&mut two.testbed, &["le: first.example: the CA's test system could prove its names"])?;
+    line(&mut two.testbed, &["le: first.example: the trial with the CA's staging server succeeded"])?;
     let orders = two.testbed.orders();
     ensure!(orders >= 3, "the test system was asked after {orders} orders");
     Ok(())
