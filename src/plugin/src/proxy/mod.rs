@@ -13,7 +13,7 @@ pub type ProxyHandle = Rc<dyn Proxy>;
 
 /// The host's services.
 pub trait Proxy {
-    /// Writes one line to Envoy's log. Only [`crate::logger`] calls this.
+    /// Writes one line to Envoy's log. Only the `logger` calls this.
     fn log(&self, level: Level, line: &str);
 
     /// Nanoseconds since 1970 by the wall clock; `None` when the host refuses.

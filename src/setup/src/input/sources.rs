@@ -8,7 +8,7 @@ use super::quick::Quick;
 pub struct SourceFile {
     /// Path of the file. The extension gives the format: `.yml`, `.yaml`, `.toml` or `.json`.
     pub name: String,
-    /// Content of the file, at most [`MAX_FILE`] bytes.
+    /// Content of the file, at most [`crate::input::MAX_FILE`] bytes.
     pub text: String,
 }
 
@@ -19,7 +19,7 @@ pub struct Sources {
     pub files: Vec<SourceFile>,
     /// Files that are values of Traefik's Helm chart.
     pub values: Vec<SourceFile>,
-    /// Traefik's flags, each `--name` or `--name=value`: see [`split_arguments`].
+    /// Traefik's flags, each `--name` or `--name=value`: see [`crate::input::split_arguments`].
     pub flags: Vec<String>,
     /// Environment variables. Those that are neither Traefik's nor lego's are ignored.
     pub environment: Vec<(String, String)>,
