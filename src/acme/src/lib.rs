@@ -7,7 +7,7 @@
 //!
 //! Read it in this order:
 //! - [`issuance`]: from a list of names to a chain, the flow that all others serve;
-//! - [`order`], [`authorization`], [`offer`] and validation, [`challenge`], [`certificate`], [`account`],
+//! - [`order`], [`authorization`], offers and validation, [`challenge`], [`certificate`], [`account`],
 //!   [`external_account`]: its steps, one section of the RFC each;
 //! - [`renewal_info`]: when the CA wants to see it again (RFC 9773);
 //! - [`delegate`]: who keeps what must not be lost;

@@ -1,6 +1,5 @@
 //! How fast, and never too fast: what a CA has been asked for, against what it allows.
 //!
-//! - [`Limit`], [`Limits`]: what a CA allows, as the user writes it or as Let's Encrypt publishes it.
 //! - [`Ledger`]: what one account has asked of one CA, and what the CA asked in return.
 //! - [`Interruption`]: tries that began and never ended, so that a crash loop asks no more often than a healthy instance.
 //!
