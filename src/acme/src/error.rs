@@ -1,6 +1,6 @@
 //! The error of every ACME flow: one enum, classified by type and never by text.
 //!
-//! One enum, not one an operation, for three reasons. First, the caller decides about whole flows: an attempt is
+//! A single enum serves all operations, for three reasons. First, the caller decides about whole flows: an attempt is
 //! account, order, validation and download in one, and [`Error::class`], [`Error::ends_order`] and the switch to
 //! another challenge ask the same questions of each step. Second, the steps fail alike: every one of them is a signed
 //! request, so every operation's enum would repeat `BadAnswer`, `ForeignUrl`, `Refused`, `Send` and `TimedOut`, and the

@@ -1,6 +1,6 @@
 //! From a list of names to a certificate: the whole of RFC 8555 §7.4, read from top to bottom.
 //!
-//! It can be resumed at any point: what a later run needs is given to the [`OrderDelegate`] before the next request is
+//! An issuance can be resumed at any point: what a later run needs is given to the [`OrderDelegate`] before the next request is
 //! sent, and a run that is given an order's URL asks the CA how far that order is and continues from there.
 
 use std::pin::pin;

@@ -121,7 +121,7 @@ fn label_to_ascii(label: &str) -> Option<String> {
     punycode::encode(&label).ok().map(|ascii| format!("xn--{ascii}"))
 }
 
-/// Whether a label may have this lower-case letter before the label becomes ASCII.
+/// True if a label may have this lower-case letter before the label becomes ASCII.
 pub(crate) fn is_letter(letter: char) -> bool {
     letter.is_ascii() || (letter.is_alphanumeric() && SCRIPTS.iter().any(|script| script.contains(&letter)))
 }

@@ -1,4 +1,4 @@
-//! One call to a provider: its time limit, and its errors.
+//! Calls to a provider: their time limit, and their errors.
 
 use super::journal::JournalEntry;
 use std::time::Duration;

@@ -34,7 +34,7 @@ pub(crate) struct Before<'a> {
 }
 
 impl<'a> Before<'a> {
-    /// The one of the last try with this resolver, if it was one.
+    /// The attempt, if it was the last try with this resolver.
     pub(crate) fn of(
         attempt: &Attempt,
         resolver: &str,

@@ -3,8 +3,7 @@
 //!
 //! Promises: no request that came by TLS is redirected, as Envoy's own `require_tls` judges it (`x-forwarded-proto`,
 //! which Envoy sets and takes over only from proxies that it is told to trust), and none below the path of challenges.
-//! What stands in the answer is the certificate's own spelling of the host, never the client's, and a path of printable
-//! ASCII.
+//! The answer has the certificate's own spelling of the host, never the client's, and a path of printable ASCII.
 
 use ::config::{HTTPS_PORT, Redirect, domain};
 

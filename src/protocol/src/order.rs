@@ -9,8 +9,7 @@ use crate::CertificateId;
 
 /// An order that the CA has created (RFC 8555 §7.4). Stored before the next request goes to the CA.
 ///
-/// What newOrder answered is kept with it, since not every CA tells it again. Records of earlier versions have nothing
-/// of that.
+/// The record keeps newOrder's answer, since not every CA repeats it. Records of earlier versions have no answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Order {

@@ -18,8 +18,8 @@
 //!   where `capability_restriction_config` does not list it, and lists written for this plugin have had no reason to.
 //!   The call changes nothing, as Envoy calls with that context already. `trim.awk` makes it a function that succeeds.
 //!
-//! What only a broken host can cause, and what a list of capabilities without one that `render` writes does, stands in
-//! `tests/abi/hostile.rs`.
+//! Traps that only a broken host can cause, or a list of capabilities shorter than `render` writes, are listed in
+//! `tests/abi/hostile.rs` with the crate's lines.
 
 // The entry point's name must not be mangled.
 #![allow(unsafe_code)]

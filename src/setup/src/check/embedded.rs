@@ -12,7 +12,7 @@ pub struct Embedded {
     pub text: String,
     /// The documents; their source and their lines are the ConfigMap's.
     pub documents: Vec<Document>,
-    /// The one line of a text that is quoted or folded.
+    /// The line of a quoted or folded text, which stands for all of its lines.
     line: Option<usize>,
     /// The name of the ConfigMap's key.
     path: String,

@@ -39,7 +39,7 @@ fn matcher<'a>(filter: &At<'a>) -> Option<At<'a>> {
     typed.at.get("xds_matcher").or_else(|| typed.at.get("matcher"))
 }
 
-/// Whether the path of challenges is somewhere below.
+/// True if the path of challenges is somewhere below.
 fn names_challenges(at: &At<'_>) -> bool {
     at.text().is_some_and(|text| text.starts_with(CHALLENGES))
         || at.items().iter().any(names_challenges)
