@@ -1,8 +1,8 @@
 //! The sidecar's answers as the messages of `protocol`.
 //!
 //! Promises: an answer that can't be read says where, by the path of the member. Refuses nothing that serde_json takes,
-//! but structs written as arrays. Read by way of a [`Value`], since serde_json's own reader is compiled anew for each
-//! message with all it takes to read text: that would be a tenth of the plugin.
+//! but structs written as arrays. Messages are read by way of a [`Value`], since serde_json's own reader of text is compiled
+//! anew for each message: that would be a tenth of the plugin. Its `from_value` would be 50 KB, of 700, and tells no path.
 
 use std::fmt;
 
