@@ -51,6 +51,8 @@ fn a_new_certificate_is_seen_to_be_served_behind_a_balancer_to_clients_with_cert
         ensure!(status.contains(r#""served":1"#), "{status}");
         Ok(())
     })?;
-    ensure!(testbed.sidecar.log().contains("the new certificate is served"), "nothing is said of it");
-    Ok(())
+    until("a word on it in the log", PATIENCE, || {
+        ensure!(testbed.sidecar.log().contains("the new certificate is served"), "nothing is said of it");
+        Ok(())
+    })
 }

@@ -1,11 +1,12 @@
 //! A server that refuses: the reason is logged, and nothing of the credentials.
 
-use anyhow::Result;
-use harness::Place;
+use anyhow::{Result, ensure};
+use harness::{Place, until};
 use harness::dns::{Bind, Key, Zone};
 
 use super::scene::RECORD;
 use super::scene::{Scene, ZONE, gone, is_nowhere};
+use crate::PATIENCE;
 use crate::options::line;
 
 /// Sends updates with a key that BIND refuses for the zone; the plugin's log line has these words.
@@ -17,7 +18,10 @@ fn refused(sent: &Key, zones: &[Zone], words: &str) -> Result<()> {
     line(&mut testbed, &["le: example.test: failed (challenge", "no answer to dns-01", "rfc2136", words])?;
     gone(bind.address(), RECORD)?;
     assert!(crate::stat(&testbed, "failures.resolver.le.class.challenge")? >= 1);
-    assert!(testbed.sidecar.state()?.to_string().contains(words), "the API does not tell it");
+    until("the refusal in the API", PATIENCE, || {
+        ensure!(testbed.sidecar.state()?.to_string().contains(words), "the API does not tell it");
+        Ok(())
+    })?;
     is_nowhere(&testbed, &sent.secret)
 }
 

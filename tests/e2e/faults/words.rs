@@ -25,6 +25,7 @@ fn the_words_of_a_ca_stay_on_one_line_and_each_name_is_reported() -> Result<()> 
     })?;
     let failed = scene.failed(&[NAME, "permanent", "first", "end"])?;
     ensure!(failed.contains("forbids it"), "what the CA says of the name is not told: {failed}");
+    scene.failure_stored()?;
     let stored = scene.testbed.sidecar.state()?;
     let reason = stored["attempts"][0]["reason"].as_str().context("no reason is stored")?;
     let places = [failed.as_str(), reason, &scene.testbed.envoy.log(), &scene.testbed.sidecar.log()];
