@@ -7,8 +7,8 @@
 //! the plugin.
 
 use serde_json::{Map, Value};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
+
+use crate::moment::moment_of;
 
 /// A JSON object of a CA's.
 #[derive(Clone, Copy)]
@@ -85,13 +85,6 @@ impl<'a> Object<'a> {
     }
 }
 
-/// The moment a text tells, seconds since 1970. One without an offset is in UTC.
-pub(crate) fn moment_of(text: &str) -> Option<i64> {
-    let at = |text: &str| OffsetDateTime::parse(text, &Rfc3339).ok().map(OffsetDateTime::unix_timestamp);
-    let text = text.trim().replacen(' ', "T", 1);
-    at(&text).or_else(|| at(&format!("{text}Z")))
-}
-
 fn identifier_of(value: &Value) -> Option<String> {
     text_of(value.get("value").unwrap_or(value))
 }
@@ -143,15 +136,5 @@ mod tests {
         assert!(said.into_iter().all(|yes| read(yes, |object| object.flag("x"))));
         let unsaid = [json!(false), json!("false"), json!(null), json!(0), json!({}), json!("yes")];
         assert!(!unsaid.into_iter().any(|no| read(no, |object| object.flag("x"))));
-    }
-
-    #[test]
-    fn moments_are_read_with_and_without_an_offset() {
-        for text in
-            ["2016-01-20T14:09:07Z", "2016-01-20T14:09:07.99Z", "2016-01-20T15:09:07+01:00", "2016-01-20 14:09:07"]
-        {
-            assert_eq!(moment_of(text), Some(1_453_298_947), "{text}");
-        }
-        assert_eq!(moment_of("soon"), None);
     }
 }

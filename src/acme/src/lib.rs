@@ -38,6 +38,7 @@ pub mod issuance;
 pub mod jws;
 mod lenient;
 mod link;
+mod moment;
 mod offer;
 mod options;
 pub mod order;

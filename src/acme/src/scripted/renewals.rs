@@ -1,11 +1,11 @@
 //! The CA's answers to renewalInfo requests (RFC 9773).
 
 use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
-use time::OffsetDateTime;
 
 use super::ca::{Certificate, problem, respond};
 use crate::host::Response;
@@ -63,8 +63,6 @@ fn serial_of(id: &str) -> Option<u64> {
 }
 
 fn date(seconds: i64) -> String {
-    let at = OffsetDateTime::from_unix_timestamp(seconds).unwrap();
-    let (year, month, day) = (at.year(), u8::from(at.month()), at.day());
-    let (hour, minute, second) = at.to_hms();
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+    let since_1970 = Duration::from_secs(u64::try_from(seconds).unwrap());
+    humantime::format_rfc3339_seconds(SystemTime::UNIX_EPOCH + since_1970).to_string()
 }
