@@ -28,8 +28,8 @@ impl fmt::Display for Mistake {
 /// Maximum length of a user's text in a message, in characters.
 const MAX_SHOWN: usize = 60;
 
-/// Minimum similarity of a suggested word, from 0 to 1.
-const ALIKE: f64 = 0.6;
+/// Maximum difference of a suggested word, see [`difference`].
+const MAX_DIFFERENCE: usize = 400;
 
 /// Maximum length of a word to compare. Comparing takes time and memory by the product of both lengths, and a key can
 /// be as long as the whole configuration.
@@ -46,10 +46,17 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
     let lower = word.to_ascii_lowercase();
     known
         .into_iter()
-        .map(|known| (strsim::normalized_damerau_levenshtein(&lower, &known.to_ascii_lowercase()), known))
-        .filter(|(likeness, _)| *likeness >= ALIKE)
-        .max_by(|(one, _), (other, _)| one.total_cmp(other))
+        .map(|known| (difference(&lower, &known.to_ascii_lowercase()), known))
+        .filter(|(difference, _)| *difference <= MAX_DIFFERENCE)
+        .min_by_key(|(difference, _)| *difference)
         .map(|(_, known)| shortened(known))
+}
+
+/// The difference of two words: how many of a thousand characters would have to be changed, inserted, dropped, or
+/// swapped with the next.
+fn difference(one: &str, other: &str) -> usize {
+    let longest = one.chars().count().max(other.chars().count());
+    strsim::osa_distance(one, other).saturating_mul(1000).checked_div(longest).unwrap_or_default()
 }
 
 /// The first known words, as a list in a sentence.
