@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::client::{Call, Client, OnSilence, Signed};
+use crate::client::{Call, Client, OnSilence, Signed, payload};
 use crate::error::Error;
 use crate::external_account::Binding;
 use crate::fetch::parse;
@@ -62,20 +62,20 @@ pub async fn find<H: Host>(client: &Client<H>) -> Result<Account, Error> {
 pub async fn update_contact<H: Host>(client: &Client<H>, contact: &[String]) -> Result<Account, Error> {
     let url = client.kid().unwrap_or_default();
     let update = NewAccount { contact: Some(contact), ..NewAccount::default() };
-    let response = client.post("account", &url, &update, OnSilence::Repeat).await?;
+    let response = client.post("account", &url, payload(&update), OnSilence::Repeat).await?;
     Ok(account(url.clone(), state_of(&url, &response)?, contact))
 }
 
-async fn new_account<H: Host>(client: &Client<H>, payload: &NewAccount<'_>) -> Result<Account, Error> {
+async fn new_account<H: Host>(client: &Client<H>, new: &NewAccount<'_>) -> Result<Account, Error> {
     let asked = client.directory.new_account.as_str();
-    let body = serde_json::to_vec(payload).unwrap_or_default();
+    let body = payload(new);
     let (signed, on_silence) = (Signed::ByKey, OnSilence::Repeat);
     let call = Call { endpoint: "newAccount", url: asked, payload: Some(&body), signed, on_silence };
     let response = client.call(call).await?;
     let url = location(client, asked, &response, "account.location")?;
     let state = state_of(asked, &response)?;
     client.set_kid(Some(url.clone()));
-    Ok(account(url, state, payload.contact.unwrap_or_default()))
+    Ok(account(url, state, new.contact.unwrap_or_default()))
 }
 
 /// The URL in an answer's `Location`.

@@ -117,16 +117,14 @@ impl<H: Host> Client<H> {
         if is_allowed(&url, &self.origin, &self.options) { Ok(url) } else { Err(Error::ForeignUrl { place, url }) }
     }
 
-    /// A signed POST of a JSON payload.
-    pub(crate) async fn post<T: Serialize>(
+    /// A signed POST of a payload that [`payload`] has written.
+    pub(crate) async fn post(
         &self,
         endpoint: &'static str,
         url: &str,
-        payload: &T,
+        payload: Vec<u8>,
         on_silence: OnSilence,
     ) -> Result<Response, Error> {
-        // The payloads are structs of ours; if one could not be written, the CA would answer `malformed`.
-        let payload = serde_json::to_vec(payload).unwrap_or_default();
         self.call(Call { endpoint, url, payload: Some(&payload), signed: Signed::AsAccount, on_silence }).await
     }
 
@@ -238,6 +236,12 @@ impl<H: Host> Client<H> {
         }
         nonces.push(nonce);
     }
+}
+
+/// The payload of a request, in JSON. It is a struct of ours; if one could not be written, the CA would answer
+/// `malformed`.
+pub(crate) fn payload(content: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(content).unwrap_or_default()
 }
 
 /// The wait after a refused nonce, when this many were refused before it in a row.

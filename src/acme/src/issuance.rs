@@ -334,7 +334,7 @@ async fn wait_while<H: Host>(
     client: &Client<H>,
     names: &[Identifier],
     order: &Order,
-    is_as_it_was: impl Fn(&OrderState) -> bool,
+    is_as_it_was: fn(&OrderState) -> bool,
     mut asked: Option<Duration>,
 ) -> Result<OrderState, Error> {
     let (timeout, what) = (client.options.certificate_timeout, "the CA's work on the order");

@@ -10,7 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 
 use crate::account::location;
-use crate::client::{Client, OnSilence};
+use crate::client::{Client, OnSilence, payload};
 use crate::error::Error;
 use crate::fetch::parse;
 use crate::host::{Host, Response};
@@ -124,10 +124,10 @@ pub async fn place<H: Host>(
     }
     let url = directory.new_order.clone();
     let replaces = replaces.filter(|_| directory.renewal_info.is_some());
-    let payload = NewOrder { identifiers: names.iter().map(Identifier::resource).collect(), profile, replaces };
+    let new = NewOrder { identifiers: names.iter().map(Identifier::resource).collect(), profile, replaces };
     // With a replacement it is asked once: without it the CA may do better.
     let on_silence = if replaces.is_some() { OnSilence::AskOtherwise } else { OnSilence::Repeat };
-    let response = client.post("newOrder", &url, &payload, on_silence).await?;
+    let response = client.post("newOrder", &url, payload(&new), on_silence).await?;
     let order = location(client, &url, &response, "order.location")?;
     let latest = client.host.now_millis().div_euclid(1000).saturating_add(LONGEST_LIFE);
     let (mut state, told) = state_of(client, &url, &response, &Course::default())?;
@@ -159,8 +159,8 @@ pub async fn finalize<H: Host>(client: &Client<H>, order: &Order, csr: &[u8]) ->
         let why = "the CA never said where its signing request goes (finalize)".to_owned();
         return Err(Error::OrderStuck { order: order.url.clone(), why });
     };
-    let payload = Finalize { csr: URL_SAFE_NO_PAD.encode(csr) };
-    let response = client.post("finalize", url, &payload, OnSilence::GiveUp).await?;
+    let request = Finalize { csr: URL_SAFE_NO_PAD.encode(csr) };
+    let response = client.post("finalize", url, payload(&request), OnSilence::GiveUp).await?;
     Ok(state_of(client, url, &response, &order.course)?.0)
 }
 

@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::authorization::{Authorization, AuthorizationStatus, ChallengeState, fetch, invalid};
-use crate::client::{Client, OnSilence};
+use crate::client::{Client, OnSilence, payload};
 use crate::delegate::{Failure, OrderDelegate};
 use crate::error::{Class, Error, Refusal};
 use crate::host::{Host, Response};
@@ -168,7 +168,7 @@ async fn tell<H: Host, C: OrderDelegate>(
     url: &str,
     offer: &Offer,
 ) -> Result<Told, Error> {
-    let error = match client.post("challenge", &offer.url, &Ready {}, OnSilence::Repeat).await {
+    let error = match client.post("challenge", &offer.url, payload(&Ready {}), OnSilence::Repeat).await {
         Ok(response) => return Ok(taken(&response, client.host.now_millis())),
         Err(error) => error,
     };

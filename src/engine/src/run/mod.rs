@@ -48,6 +48,7 @@ mod wants;
 use std::cell::Cell;
 
 use acme::Host;
+use futures::future::LocalBoxFuture;
 use futures::stream::FuturesUnordered;
 
 use crate::state_store::{StateStore, StateStoreError};
@@ -92,15 +93,15 @@ pub async fn run<H: Host, S: StateStore>(
     let staging_of = |name: &str| stagings.iter().find(|session| session.resolver.name == name);
 
     let mut scheduler = Scheduler::new(config, state, feed, observer, host.now_millis());
-    let mut attempts = FuturesUnordered::new();
-    let mut background = FuturesUnordered::new();
+    let mut attempts = FuturesUnordered::<LocalBoxFuture<'_, Ended>>::new();
+    let mut background = FuturesUnordered::<LocalBoxFuture<'_, BackgroundDone>>::new();
     loop {
         let now = host.now_millis();
         scheduler.refresh(now, || host.now_millis());
         if feed.take_stale() || store.tenure() != tenure.get() {
             scheduler.begin_reload();
             tenure.set(store.tenure());
-            background.push(background::perform(BackgroundTask::Read { store }));
+            background.push(Box::pin(background::perform::<H, S>(BackgroundTask::Read { store })));
         }
         let room = || parked.get().min(MAX_PARKED).saturating_add(config.engine.max_orders);
         let most = room();
@@ -109,7 +110,7 @@ pub async fn run<H: Host, S: StateStore>(
         {
             let Some(session) = session_of(&task.issuer) else { continue };
             task.announce(observer);
-            attempts.push(attempt(session, staging_of(&task.issuer), task));
+            attempts.push(Box::pin(attempt(session, staging_of(&task.issuer), task)));
         }
         while background.len() < ari::AT_ONCE
             && let Some((place, serial, issuer, renewal_id)) = scheduler.next_ari_query(now)
@@ -121,10 +122,11 @@ pub async fn run<H: Host, S: StateStore>(
                 continue;
             }
             let (serial, renewal_id) = (serial.to_owned(), renewal_id.to_owned());
-            background.push(background::perform(BackgroundTask::Ask { session, place, serial, renewal_id }));
+            let ask = BackgroundTask::Ask { session, place, serial, renewal_id };
+            background.push(Box::pin(background::perform(ask)));
         }
         if let Some(unsaved) = scheduler.take_unsaved(now) {
-            background.push(background::perform(BackgroundTask::Save { store, unsaved }));
+            background.push(Box::pin(background::perform::<H, S>(BackgroundTask::Save { store, unsaved })));
         }
         let (timer, wants_changed) = (host.sleep(scheduler.idle_time(now)), scheduler.wants_changed());
         match wakeup(&mut attempts, &mut background, || room() > most, timer, wants_changed).await {
