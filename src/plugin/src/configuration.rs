@@ -32,9 +32,11 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Configured, Vec<String>> {
     let mut value = value(bytes).map_err(|mistake| vec![mistake])?;
     let config = config::parse(&value).map_err(|mistakes| lines(&mistakes))?;
     if let Some(members) = value.as_object_mut() {
-        members.remove("role");
+        members.insert("role".to_owned(), Value::Null);
     }
-    Ok(Configured { config, fingerprint: fingerprint(value.to_string().as_bytes()) })
+    // A value of the configuration can always be written.
+    let text = serde_json::to_vec(&value).unwrap_or_default();
+    Ok(Configured { config, fingerprint: fingerprint(&text) })
 }
 
 fn lines(mistakes: &[Mistake]) -> Vec<String> {
