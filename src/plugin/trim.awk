@@ -35,7 +35,7 @@ BEGIN {
 /^\)$/ { print stub }
 
 # (func $FUNCTION (param …) (result …) …), the closing bracket on a line of its own.
-/^ \(func \$_ZN10proxy_wasm6traits[0-9]+[A-Za-z]*Context[0-9]/ && !/Context[0-9]+(on_|create_|get_type)/ {
+/^ \(func \$_R[^ ]*10proxy_wasm[^ ]*6traits[0-9]+[A-Za-z]*Context[0-9]/ && !/Context[0-9]+(on_|create_|get_type)/ {
 	print
 	print "  (unreachable)"
 	is_body = 1

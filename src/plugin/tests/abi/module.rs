@@ -7,8 +7,10 @@ use wasmi::ExternType;
 use crate::envoy::{Process, Vm, bytes, module};
 use crate::world::configuration;
 
-/// The functions that a reference configuration's `capability_restriction_config` has to allow.
-const IMPORTS: [&str; 19] = [
+/// The functions that a reference configuration's `capability_restriction_config` allows. `environ_get`,
+/// `environ_sizes_get`, `fd_write` and `proc_exit` are those by which a module with Rust's own library, as rustup brings
+/// it, tells of a panic.
+const ALLOWED: [&str; 19] = [
     "clock_time_get",
     "environ_get",
     "environ_sizes_get",
@@ -33,12 +35,12 @@ const IMPORTS: [&str; 19] = [
 #[test]
 fn it_imports_nothing_that_the_reference_configuration_does_not_allow() {
     let imports = module().imports().map(|import| import.name()).collect::<BTreeSet<_>>();
-    assert_eq!(imports.into_iter().collect::<Vec<_>>(), IMPORTS);
+    assert!(imports.is_subset(&BTreeSet::from(ALLOWED)), "{imports:?}");
 }
 
 /// The largest module, in bytes. V8's optimising compiler takes the whole module when Envoy starts, and Envoy's start
 /// waits for it: what makes the module larger has to be worth that.
-const MAX_SIZE: usize = 740_000;
+const MAX_SIZE: usize = 600 * 1024;
 
 #[test]
 fn the_module_is_small() {
