@@ -5,7 +5,7 @@
 //! - [`model`]: the setup, independent of the form it was written in.
 //! - [`envoy`]: the Envoy configuration generated from a setup.
 //! - [`into`]: the same, inserted into an Envoy bootstrap of the user's own.
-//! - [`check`]: finds mistakes in an Envoy configuration that uses the plugin; [`located`] gives their lines.
+//! - [`check`]: finds mistakes in an Envoy configuration that uses the plugin, each with its line.
 //!
 //! Text in, text out: nothing here opens a file, a socket or a process; the binary does.
 
@@ -19,7 +19,6 @@ mod effective;
 pub mod envoy;
 pub mod input;
 pub mod into;
-pub mod located;
 pub mod model;
 mod reading;
 pub mod schema;

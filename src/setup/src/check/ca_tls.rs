@@ -3,13 +3,14 @@
 
 use std::net::IpAddr;
 
+use yaml::At;
+
 use super::clusters::{CaUse, bare, cas, protocol_options};
 use super::finding::quoted;
 use super::gather::Envoy;
 use super::plugin::Plugin;
 use super::typed::typed_config;
 use super::{Finding, Report};
-use crate::located::At;
 
 pub(super) fn check(envoy: &Envoy<'_>, plugins: &[Plugin<'_>], report: &mut Report) {
     let mut seen: Vec<String> = Vec::new();

@@ -1,8 +1,9 @@
 //! Filter chains for TLS-ALPN-01.
 
+use yaml::At;
+
 use super::gather::Chain;
 use crate::envoy::tls_alpn01::PROTOCOL;
-use crate::located::At;
 
 /// True if the chain takes clients that offer `acme-tls/1`, and terminates TLS; with passthrough a server has ACME of
 /// its own.

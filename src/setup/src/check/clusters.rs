@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::ptr;
 
 use acme::origin::Origin;
+use yaml::{At, Node};
 
 use super::finding::quoted;
 use super::gather::Envoy;
 use super::plugin::{Configured, Plugin};
 use super::{Finding, Report};
-use crate::located::{At, Node};
 
 /// The cluster of a CA that the plugin calls, as configured.
 pub(super) struct CaUse<'p, 'a> {

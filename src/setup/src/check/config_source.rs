@@ -1,6 +1,6 @@
 //! Config sources of Envoy.
 
-use crate::located::At;
+use yaml::At;
 
 /// The path of a config source, if it is a file.
 pub(super) fn file<'a>(source: &At<'a>) -> Option<&'a str> {

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use crate::located::{At, Broken, Node, read};
+use yaml::{At, Broken, Node, read};
 
 /// A parsed document of a text.
 #[derive(Debug)]

@@ -1,9 +1,10 @@
 //! Envoy configurations embedded as texts in Kubernetes ConfigMaps, with the ConfigMap's line numbers.
 
+use yaml::At;
+
 use super::document::Document;
 use super::foreign::texts;
 use super::{Finding, Report};
-use crate::located::At;
 
 /// An Envoy configuration in a ConfigMap.
 #[derive(Debug)]

@@ -6,12 +6,13 @@
 
 use std::collections::BTreeSet;
 
+use yaml::At;
+
 use super::clusters::cas;
 use super::document::Document;
 use super::finding::quoted;
 use super::plugin::{Plugin, Position, parse};
 use super::{Finding, Report, tokens};
-use crate::located::At;
 
 const API: &str = "gateway.envoyproxy.io/";
 

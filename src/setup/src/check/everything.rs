@@ -3,8 +3,9 @@
 use std::collections::HashSet;
 use std::ptr;
 
+use yaml::{At, Node};
+
 use super::document::Document;
-use crate::located::{At, Node};
 
 /// Fields with arbitrary content, which is no message of Envoy's.
 const FREE: [&str; 4] = ["configuration", "filter_metadata", "metadata", "static_layer"];

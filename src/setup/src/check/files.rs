@@ -1,9 +1,10 @@
 //! The files that documents name.
 
+use yaml::At;
+
 use super::config_source::file;
 use super::document::Document;
 use super::reach::walk::{self, Use, What};
-use crate::located::At;
 
 impl Document {
     /// The files that the document reads listeners, clusters, routes and endpoints from, as named in it.

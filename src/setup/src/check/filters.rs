@@ -1,10 +1,11 @@
 //! Checks the plugin's position among the HTTP filters: before every filter that may answer instead.
 
+use yaml::At;
+
 use super::gather::Envoy;
 use super::plugin::{Plugin, Position};
 use super::typed::typed_config;
 use super::{Finding, Report};
-use crate::located::At;
 
 /// Filters that refuse or redirect unknown clients, such as the CA; by the last part of their type's name.
 const ANSWERING: [&str; 20] = [

@@ -4,10 +4,10 @@ use std::fmt;
 
 use config::nearest;
 use serde::Serialize;
+use yaml::At;
 
 use crate::input::Mistake;
 pub(super) use crate::input::quoted;
-use crate::located::At;
 
 /// A mistake, or a cause for a warning.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -3,12 +3,13 @@
 //! Unrendered templates, files of single resources (LDS, CDS, RDS …), Kubernetes ConfigMaps, and configurations of
 //! Envoy's older APIs.
 
+use yaml::{At, read};
+
 use super::document::Document;
 use super::everything::each;
 use super::old_api::v1;
 use super::typed::typed;
 use super::{DocumentKind, Finding, Report, kind};
-use crate::located::{At, read};
 
 /// Resources in Envoy's files: the type, its name for people, and the discovery service that reads such files.
 const RESOURCES: [(&str, &str, &str); 8] = [

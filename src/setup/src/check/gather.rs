@@ -1,11 +1,12 @@
 //! Gathers the listeners, clusters and extensions of a configuration from all its files.
 
+use yaml::At;
+
 use super::config_source::file;
 use super::document::Document;
 use super::kind::PIECES;
 use super::typed::{typed, typed_config};
 use super::{Finding, Report};
-use crate::located::At;
 
 /// The configuration as Envoy would load it.
 pub(crate) struct Envoy<'a> {

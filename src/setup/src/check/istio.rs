@@ -4,13 +4,14 @@
 //! Istio makes clusters of them, with names such as `outbound|443||acme-v02.api.letsencrypt.org`. The rest of the mesh
 //! is not visible here.
 
+use yaml::At;
+
 use super::clusters::{CaUse, cas};
 use super::document::Document;
 use super::finding::quoted;
 use super::istio_resource::{is, outbound};
 use super::plugin::{Plugin, Position, parse};
 use super::{Finding, Report, tokens};
-use crate::located::At;
 
 pub(super) fn check(documents: &[Document], report: &mut Report) {
     let resources: Vec<At<'_>> = documents.iter().map(Document::top).collect();

@@ -1,6 +1,6 @@
 //! Istio's resources and the names it gives.
 
-use crate::located::At;
+use yaml::At;
 
 pub(super) fn is(resource: &At<'_>, kind: &str) -> bool {
     resource.text_of("kind") == Some(kind)

@@ -1,7 +1,8 @@
 //! The kind of a file, by its content: file names prove nothing.
 
+use yaml::At;
+
 use super::typed::typed;
-use crate::located::At;
 
 /// The kind of a document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,12 +3,13 @@
 
 use std::net::IpAddr;
 
+use yaml::At;
+
 use super::document::Document;
 use super::gather::{Chain, Envoy, Listener};
 use super::kind::{DocumentKind, kind};
 use super::{Finding, Report};
 use crate::envoy::limits::MONITOR;
-use crate::located::At;
 
 /// The runtime key of the limit, from before there was a resource monitor for it.
 const RUNTIME: &str = "overload.global_downstream_max_connections";

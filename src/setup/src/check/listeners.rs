@@ -3,11 +3,12 @@
 
 use std::collections::BTreeSet;
 
+use yaml::At;
+
 use super::finding::quoted;
 use super::gather::{Chain, Envoy, Listener};
 use super::plugin::{Plugin, Position};
 use super::{Finding, Report};
-use crate::located::At;
 
 /// The port of HTTP-01 (RFC 8555 §8.3).
 const HTTP: u64 = 80;

@@ -3,12 +3,13 @@
 //! Promises: everything that only these APIs have is reported at its line, with the v3 equivalent. Everything that v3
 //! has as well is left to Envoy.
 
+use yaml::{At, Kind};
+
 use super::Finding;
 use super::document::Document;
 use super::everything::each;
 use super::finding::quoted;
 use crate::envoy::version::Version;
-use crate::located::{At, Kind};
 
 /// Maximum number of findings: each of a large file's filters would have one.
 const MAX_FINDINGS: usize = 20;

@@ -4,13 +4,13 @@ use std::ptr;
 
 use config::{Config, Role};
 use serde_json::Value;
+use yaml::{At, Kind, Node};
 
 use super::finding::quoted;
 use super::gather::Envoy;
 use super::typed::{typed, typed_config};
 use super::{Finding, Report};
 use crate::envoy::plugin::CAPABILITIES;
-use crate::located::{At, Kind, Node};
 
 /// An instance: a `PluginConfig` of our plugin.
 pub(crate) struct Plugin<'a> {

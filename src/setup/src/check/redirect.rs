@@ -1,10 +1,11 @@
 //! `redirect: certified`: the plugin sees every request that it is to redirect.
 
+use yaml::At;
+
 use super::gather::Envoy;
 use super::plugin::{Plugin, Position};
 use super::typed::typed_config;
 use super::{Finding, Report};
-use crate::located::At;
 
 /// The path below which challenges are.
 const CHALLENGES: &str = "/.well-known/acme-challenge";

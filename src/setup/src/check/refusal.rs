@@ -3,11 +3,12 @@
 //! Envoy names the position in several ways: by a path from the top, by the chain of messages that failed, by a type,
 //! or by the value alone. Promises: a position is only given if no other one can be meant.
 
+use yaml::{At, Kind};
+
 use super::Finding;
 use super::document::Document;
 use super::everything::each;
 use super::typed::typed;
-use crate::located::{At, Kind};
 
 /// Prefix of a path in protobuf's messages about JSON: `invalid JSON in envoy.config.bootstrap.v3.Bootstrap @ a.b[0]:
 /// …`.

@@ -2,8 +2,8 @@
 
 use super::finding::quoted;
 use super::{Finding, Report};
-use crate::located::At;
 use protocol::resource_name::Resource;
+use yaml::At;
 
 /// The certificate's name within a resource name; `None` for CA certificates, or if there is no name.
 pub(super) fn certificate(resource: &str) -> Option<&str> {

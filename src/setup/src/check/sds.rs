@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use yaml::At;
+
 use super::clusters::{once, speaks_http2};
 use super::finding::quoted;
 use super::gather::{Chain, Envoy};
 use super::plugin::Plugin;
 use super::selector::selector;
 use super::{Finding, Report, challenge_chain, resource_names, tokens};
-use crate::located::At;
 
 /// Envoy's default of a cluster's `max_requests`: each secret is a request that never ends.
 const MAX_REQUESTS: u64 = 1024;

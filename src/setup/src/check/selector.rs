@@ -1,6 +1,6 @@
 //! The selector that requests a secret during the handshake.
 
-use crate::located::At;
+use yaml::At;
 
 /// The configuration of a selector that requests a secret during the handshake.
 pub(super) fn selector<'a>(common: &At<'a>) -> Option<At<'a>> {

@@ -8,6 +8,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value;
+use yaml::At;
 
 use super::challenge_chain::is_challenge;
 use super::finding::quoted;
@@ -15,7 +16,6 @@ use super::gather::{Chain, Envoy, Listener};
 use super::plugin::Plugin;
 use super::{Finding, Report};
 use crate::envoy::tls_alpn01::{BEFORE_NAMES, PROTOCOL, SCOPE};
-use crate::located::At;
 
 /// Maximum number of names in a finding; more add nothing.
 const MAX_NAMES: usize = 10;

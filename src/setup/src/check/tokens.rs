@@ -13,8 +13,8 @@ use super::clusters::once;
 use super::document::Document;
 use super::plugin::{Configured, Plugin};
 use super::{Finding, Report};
-use crate::located::{At, Node};
 use protocol::tokens::{METADATA, is_placeholder};
+use yaml::{At, Node};
 
 /// Designation of an unfilled token in findings.
 const PLACEHOLDER: &str = "a placeholder";

@@ -1,6 +1,6 @@
 //! Envoy's typed configurations: `typed_config` with its `@type`.
 
-use crate::located::At;
+use yaml::At;
 
 /// A message and the last part of its type's name: `HttpConnectionManager`.
 pub(crate) struct Typed<'a> {

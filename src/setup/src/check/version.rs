@@ -5,10 +5,11 @@
 use std::collections::HashSet;
 use std::ptr;
 
+use yaml::{At, Node};
+
 use super::document::Document;
 use super::{Finding, Report};
 use crate::envoy::version::{Feature, Version};
-use crate::located::{At, Node};
 
 /// The name of the selector's message, behind its package's root.
 const SELECTOR: &str = "cert_selectors.on_demand_secret.v3.Config";

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::clusters::{pipe, socket_address};
 use super::listeners::{self, Resources};
-use super::{HEADER, Layout, Options, Rendered, Wants, ca, limits, plugin, yaml};
+use super::{HEADER, Layout, Options, Rendered, Wants, ca, limits, plugin};
 use crate::address::Address;
 use crate::model::Setup;
 
@@ -69,6 +69,13 @@ impl Bootstrap {
         yaml::plain(&mut self.base);
         self.resources.iter_mut().for_each(yaml::plain);
         self
+    }
+
+    /// The same as [`Self::joined`] without comments and references, for uses other than YAML.
+    pub fn joined_plain(self) -> Value {
+        let mut whole = self.joined();
+        yaml::plain(&mut whole);
+        whole
     }
 
     /// The bootstrap as one value, with all resources except separate route configurations.

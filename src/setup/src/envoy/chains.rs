@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::manager::{self, Manager};
 use super::secrets::{self, transport_socket};
 use super::services::tcp_cluster_name;
-use super::{Layout, challenge_routes, limits, routes, services, tls_alpn01, untrusted, yaml};
+use super::{Layout, challenge_routes, limits, routes, services, tls_alpn01, untrusted};
 use crate::effective::DEFAULT_OPTIONS;
 use crate::model::{EntryPoint, HttpRouter, Redirect, Setup, Target, TcpRouter, TcpTls, TlsOptions};
 

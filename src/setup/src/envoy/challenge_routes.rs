@@ -13,7 +13,6 @@
 use serde_json::{Value, json};
 
 use super::plugin::{self, CHALLENGES};
-use super::yaml;
 
 /// Inserts routes for challenges before the others of each virtual host, and adds a virtual host for all other hosts if
 /// there is none.

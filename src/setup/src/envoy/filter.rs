@@ -3,7 +3,7 @@
 use config::Mistake;
 use serde_json::{Value, json};
 
-use super::{HEADER, Options, Rendered, ca, clusters, limits, plugin, secrets, tls_alpn01, yaml};
+use super::{HEADER, Options, Rendered, ca, clusters, limits, plugin, secrets, tls_alpn01};
 use crate::effective::DEFAULT_OPTIONS;
 use crate::model::{HttpRouter, RouterTls, Setup, TcpTls, Timeouts};
 

@@ -7,7 +7,7 @@
 use serde_json::{Value, json};
 
 use super::plugin::challenge_entry_points;
-use super::{Options, tokens, yaml};
+use super::{Options, tokens};
 use crate::model::Setup;
 
 /// Placeholder for the image.

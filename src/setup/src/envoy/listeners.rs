@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::chains::{Chains, EntryChains};
 use super::clusters::socket_address;
-use super::{Layout, Options, ca, clusters, limits, plugin, services, yaml};
+use super::{Layout, Options, ca, clusters, limits, plugin, services};
 use crate::model::{EntryPoint, Setup};
 
 /// The resources of Envoy's discovery services.

@@ -6,7 +6,6 @@ use serde_json::{Map, Value, json};
 
 use super::ca::Ca;
 use super::clusters::API;
-use super::yaml;
 use crate::model::{RouterTls, Setup, TcpTls};
 
 /// Name of the filter.

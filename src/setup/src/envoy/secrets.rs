@@ -3,7 +3,6 @@
 use serde_json::{Value, json};
 
 use super::clusters::SDS;
-use super::yaml;
 use crate::model::{TlsOptions, TlsVersion};
 
 /// The secret with the default certificate, for names that no certificate covers.

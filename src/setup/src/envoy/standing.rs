@@ -3,8 +3,8 @@
 
 use serde_json::Value;
 
-use crate::located::read;
 use protocol::tokens::{API, METADATA, SDS, is_placeholder};
+use yaml::read;
 
 /// The tokens and placeholders in a text.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::{limits, secrets, yaml};
+use super::{limits, secrets};
 use crate::model::Setup;
 
 /// The protocol that a CA offers (RFC 8737 §6.2).

@@ -3,8 +3,9 @@
 use std::net::SocketAddr;
 
 use serde_json::{Value, json};
+use yaml::At;
+use yaml::edit::Edit;
 
-use super::edit::Edit;
 use super::notes::Notes;
 use super::tls::TlsChain;
 use super::wishes::{Replaced, Wishes};
@@ -12,7 +13,6 @@ use crate::check::gather::{Envoy, Listener};
 use crate::check::plugin::Plugin;
 use crate::envoy::ca::{self, Ca};
 use crate::envoy::{Options, clusters, plugin as pieces};
-use crate::located::At;
 use crate::model::{Setup, TcpTls};
 
 /// Finds the position of every addition, and takes notes for the user.

@@ -3,9 +3,10 @@
 use std::collections::HashSet;
 
 use serde_json::{Map, Value, json};
+use yaml::At;
+use yaml::edit::{Edit, copy_of};
 
 use super::additions::Additions;
-use super::edit::{Edit, copy_of};
 use super::names::{served, title};
 use super::plain::{HTTP, address, nearest_to_cas, speaks_http};
 use super::secrets::is_for;
@@ -16,7 +17,6 @@ use crate::check::listeners::tcp_port;
 use crate::check::plugin;
 use crate::check::typed::typed_config;
 use crate::envoy::{challenge_routes, secrets};
-use crate::located::At;
 
 /// The default port of HTTPS.
 const HTTPS: u16 = 443;

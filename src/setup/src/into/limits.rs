@@ -2,15 +2,15 @@
 //! administrator need.
 
 use serde_json::{Map, Value, json};
+use yaml::At;
+use yaml::edit::Edit;
 
 use super::additions::Additions;
-use super::edit::Edit;
 use super::names::title;
 use crate::check::gather::Listener;
 use crate::check::limits::has_limit;
 use crate::envoy::Options;
 use crate::envoy::limits::{ANSWERS, MONITOR, of_answers, overload_manager, runtime_key};
-use crate::located::At;
 
 /// Name of the runtime layer with the limits of listeners.
 const LAYER: &str = "envoy-autocert-limits";

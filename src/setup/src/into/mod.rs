@@ -15,10 +15,8 @@
 //! | `resolvers.rs` | reports options that stay different from the requested ones |
 //! | `responders.rs`, `routers.rs`, `secrets.rs`, `tls_alpn01.rs`, `limits.rs` | additions to existing parts |
 //! | `https.rs` | a TLS listener for bootstraps without one |
-//! | `edit/` | edits of the text |
 
 mod additions;
-mod edit;
 mod https;
 mod limits;
 mod names;
@@ -39,13 +37,13 @@ use std::net::SocketAddr;
 pub use wishes::{Replaced, Wishes};
 
 use config::Mistake;
+use yaml::edit::{Edit, Unfit, apply};
 
 use crate::check::gather::Envoy;
 use crate::check::plugin::Plugin;
 use crate::check::{Document, DocumentKind, Report, for_version, kind, no_bootstrap, v2};
 use crate::envoy::{Options, ca};
 use crate::model::Setup;
-use edit::Unfit;
 
 /// Facts about the setup that were inferred from a bootstrap.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -162,14 +160,14 @@ pub fn add(source: &str, text: &str, setup: &Setup, options: &Options, wishes: &
     }
     let challenged = additions.challenged().into_iter().filter_map(plain::address).collect();
     let additions::Additions { mut edits, mut notes, mut unplaced, served, replaced, .. } = additions;
-    edits.iter_mut().for_each(|edit| edit.finish(options));
+    edits.iter_mut().flat_map(Edit::values_mut).for_each(|value| options.finish(value));
     let of_others = for_version(&documents, options.version);
     of_others.mistakes.iter().chain(&of_others.warnings).for_each(|finding| unplaced.say(finding.to_string()));
     let mut text = text.to_owned();
     if edits.is_empty() {
         notes.say("nothing is missing".to_owned());
     } else {
-        text = edit::apply(&text, &edits).map_err(|unfit| vec![format!("{source}: {}", why(&unfit))])?;
+        text = apply(&text, &edits).map_err(|unfit| vec![format!("{source}: {}", why(&unfit))])?;
     }
     Ok(Added { text, notes: notes.lines, unplaced: unplaced.lines, challenged, served, replaced })
 }

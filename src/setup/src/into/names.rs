@@ -4,10 +4,10 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 
 use config::{domain, is_private};
+use yaml::At;
 
 use super::notes::Notes;
 use crate::check::gather::{Chain, Listener};
-use crate::located::At;
 
 /// Reserved suffixes for examples (RFC 2606).
 const EXAMPLES: [&str; 2] = [".example", ".test"];

@@ -1,9 +1,10 @@
 //! Adds the plugin as the first HTTP filter of every listener that may receive challenges.
 
 use serde_json::{Map, Value, json};
+use yaml::At;
+use yaml::edit::Edit;
 
 use super::additions::Additions;
-use super::edit::Edit;
 use super::names::title;
 use super::plain::{HTTP, speaks_http};
 use crate::check::gather::Listener;
@@ -11,7 +12,6 @@ use crate::check::listeners::tcp_port;
 use crate::check::plugin;
 use crate::check::typed::typed_config;
 use crate::envoy::{Options, plugin as pieces};
-use crate::located::At;
 use crate::model::Setup;
 
 /// Name of the filter that ends every list of HTTP filters.
@@ -148,7 +148,7 @@ impl<'p, 'a> Additions<'p, 'a> {
 }
 
 fn is_single(at: &At<'_>) -> bool {
-    matches!(at.node.kind, crate::located::Kind::Table(_))
+    matches!(at.node.kind, yaml::Kind::Table(_))
 }
 
 fn rename_entry_points(configuration: &mut Value, name: &str) {

@@ -3,11 +3,11 @@
 use std::collections::HashSet;
 
 use serde_json::{Map, Value, json};
+use yaml::Kind;
+use yaml::edit::Edit;
 
 use super::additions::Additions;
-use super::edit::Edit;
 use crate::check::plugin::Configured;
-use crate::located::Kind;
 
 impl Additions<'_, '_> {
     /// The certificates in the existing plugin's configuration.

@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 
 use serde_json::{Value, json};
+use yaml::edit::Edit;
 
 use super::additions::Additions;
-use super::edit::Edit;
 use super::plain::address;
 use super::routers::is_covered;
 use super::tls::{Certificates, SECRETS, TlsChain};

@@ -54,7 +54,7 @@ fn each_bootstrap_is_right_afterwards_and_keeps_what_it_had() {
     for text in [FRONT_PROXY, SNI, AUTH] {
         let (_, added) = added(text);
         assert_eq!(mistakes(&added.text), [""; 0]);
-        let value = |text| crate::located::read(text).unwrap().remove(0).value().unwrap();
+        let value = |text| yaml::read(text).unwrap().remove(0).value().unwrap();
         assert!(is_in(&value(text), &value(&added.text)));
         let comments =
             |text: &str| text.lines().filter(|line| line.contains('#')).map(str::to_owned).collect::<Vec<_>>();
@@ -219,7 +219,7 @@ fn names_of_the_users_own_certificates_and_servers_are_left_to_them() {
 
 #[test]
 fn answers_are_bounded_unless_the_user_bounds_them_or_fetches_large_ones() {
-    let value = |text: &str| crate::located::read(text).unwrap().remove(0).value().unwrap();
+    let value = |text: &str| yaml::read(text).unwrap().remove(0).value().unwrap();
     let bounds = |text: &str| {
         let layers = value(text)["layered_runtime"]["layers"].as_array().cloned().unwrap_or_default();
         layers.iter().filter_map(|layer| layer["static_layer"].get(ANSWERS).cloned()).collect::<Vec<_>>()
@@ -405,7 +405,7 @@ fn a_listener_with_tls_is_added_where_there_is_none() {
     let inferred = infer("plain.yaml", text, &wishes).unwrap();
     let added = add("plain.yaml", text, &setup(&inferred.certificates), &Options::default(), &wishes).unwrap();
     assert_eq!(mistakes(&added.text), [""; 0], "{}", added.text);
-    let value = crate::located::read(&added.text).unwrap().remove(0).value().unwrap();
+    let value = yaml::read(&added.text).unwrap().remove(0).value().unwrap();
     let listeners = &value["static_resources"]["listeners"];
     assert_eq!(listeners[1]["address"]["socket_address"]["port_value"], 443);
     let hosts = |listener: &Value| {
@@ -551,7 +551,7 @@ fn the_listener_that_is_added_has_the_certificates_of_its_routes() {
     let inferred = infer("own.yaml", &text, &wishes).unwrap();
     assert_eq!(inferred.certificates, [["admin.example.com"], ["a.example.com"]]);
     let added = add("own.yaml", &text, &setup(&inferred.certificates), &Options::default(), &wishes).unwrap();
-    let value = crate::located::read(&added.text).unwrap().remove(0).value().unwrap();
+    let value = yaml::read(&added.text).unwrap().remove(0).value().unwrap();
     let secrets = |listener: usize| {
         let common = &value["static_resources"]["listeners"][listener]["filter_chains"][0]["transport_socket"]["typed_config"]
             ["common_tls_context"];
@@ -575,7 +575,7 @@ fn a_redirect_leaves_challenges_to_a_plugin_that_routes_enable() {
         let inferred = infer("plain.yaml", text, wishes).unwrap();
         add("plain.yaml", text, &setup(&inferred.certificates), &Options::default(), wishes).unwrap().text
     };
-    let mut value = crate::located::read(&with(text, &wishes(8443, false))).unwrap().remove(0).value().unwrap();
+    let mut value = yaml::read(&with(text, &wishes(8443, false))).unwrap().remove(0).value().unwrap();
     let manager = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config";
     let filter = value.pointer_mut(&format!("{manager}/http_filters/0")).unwrap();
     let wasm = filter["typed_config"]["extension_config"]["typed_config"].take();
@@ -585,7 +585,7 @@ fn a_redirect_leaves_challenges_to_a_plugin_that_routes_enable() {
     routes.splice(0..0, challenge_routes::copies(routes));
     let redirected = with(&value.to_string(), &wishes(9443, true));
     assert_eq!(mistakes(&redirected), [""; 0], "{redirected}");
-    let value = crate::located::read(&redirected).unwrap().remove(0).value().unwrap();
+    let value = yaml::read(&redirected).unwrap().remove(0).value().unwrap();
     let first = value.pointer(&format!("{manager}/route_config/virtual_hosts/0/routes/0")).unwrap();
     assert_eq!(first["match"]["prefix"], "/.well-known/acme-challenge/");
     assert!(first["redirect"]["https_redirect"] == true && first.get("typed_per_filter_config").is_some(), "{first}");

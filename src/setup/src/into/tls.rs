@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use yaml::At;
+
 use super::names::{of_chain, served, title};
 use super::notes::Notes;
 use super::wishes::Wishes;
@@ -10,7 +12,6 @@ use crate::check::gather::{Chain, Envoy, Listener};
 use crate::check::plugin::Plugin;
 use crate::check::sds;
 use crate::envoy::clusters::SDS;
-use crate::located::At;
 
 /// Field with the certificates by SDS, the sidecar's and others'.
 pub(super) const SECRETS: &str = "tls_certificate_sds_secret_configs";
@@ -107,5 +108,5 @@ fn whose(common: &At<'_>, ours: &HashSet<&str>) -> Certificates {
 
 /// True for an empty list, which Envoy treats as absent.
 fn is_empty(at: &At<'_>) -> bool {
-    matches!(&at.node.kind, crate::located::Kind::List(items) if items.is_empty())
+    matches!(&at.node.kind, yaml::Kind::List(items) if items.is_empty())
 }

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
+use yaml::edit::Edit;
 
 use super::additions::Additions;
-use super::edit::Edit;
 use super::names::title;
 use crate::check::challenge_chain::offers;
 use crate::check::gather::{Chain, Listener};
@@ -55,7 +55,7 @@ impl Additions<'_, '_> {
         let others: Vec<Value> = listener.chains.iter().map(|chain| matched(chain, ours)).collect();
         let mut chains = tls_alpn01::chains(&others);
         for chain in &mut chains {
-            crate::envoy::yaml::plain(chain);
+            yaml::plain(chain);
         }
         self.edits.push(Edit::Insert { list: list.path, first: false, items: chains });
         self.notes.say(format!("the chain for {PROTOCOL}: last in filter_chains of {}", title(listener)));

@@ -164,7 +164,7 @@ proptest! {
         let sources = Sources { bootstrap: Some(bootstrap), quick: Some(quick), ..Sources::default() };
         let Ok(reading) = read(&sources) else { return Ok(()) };
         if let Ok(added) = add("own.yaml", &text, &reading.setup, &Options::default(), &wishes) {
-            prop_assert!(setup::located::read(&added.text).is_ok(), "{}", added.text);
+            prop_assert!(yaml::read(&added.text).is_ok(), "{}", added.text);
         }
     }
 }

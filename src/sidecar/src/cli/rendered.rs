@@ -12,7 +12,7 @@ use protocol::{CertificateId, Want};
 use serde_json::Value;
 use setup::Reading;
 use setup::envoy::limits::Connections;
-use setup::envoy::{Layout, Options, Wants, bootstrap, ca, yaml};
+use setup::envoy::{Layout, Options, Wants, bootstrap, ca};
 use setup::input::Flags;
 use setup::model::{EntryPoint, RouterTls, Setup, TcpTls};
 
@@ -134,9 +134,7 @@ fn address_flags(setup: &Setup, flags: &Flags) -> BTreeMap<String, String> {
 /// The whole configuration in one file, which is only validated.
 fn candidate(setup: &Setup, options: &Options, flags: &Flags) -> Result<Value, Vec<String>> {
     let bootstrap = bootstrap::of(setup, options, Layout::Static).map_err(|mistakes| lines(mistakes, flags))?;
-    let mut whole = bootstrap.joined();
-    yaml::plain(&mut whole);
-    Ok(whole)
+    Ok(bootstrap.joined_plain())
 }
 
 /// A line for each mistake, in terms of the flags that it comes from.

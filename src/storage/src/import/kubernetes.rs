@@ -3,7 +3,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use setup::located::{At, read as read_yaml};
+use yaml::{At, read as read_yaml};
 
 use super::found::{Found, FoundCertificate};
 use pki::secret::Secret;

@@ -1,12 +1,13 @@
 //! Checks Envoy's admin interface: the pages that may be shown to others, and its listening address.
 
+use yaml::At;
+
 use super::super::finding::quoted;
 use super::super::gather::Envoy;
 use super::super::typed::typed_config;
 use super::super::{Finding, Report};
 use super::destinations::Destinations;
 use crate::address::Host;
-use crate::located::At;
 
 /// Pages for monitoring that contain no secret and change nothing.
 const HARMLESS: [&str; 6] = ["/certs", "/clusters", "/listeners", "/memory", "/ready", "/stats"];
@@ -65,7 +66,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
-    use crate::located::read;
+    use yaml::read;
 
     fn harmless(route: &str) -> bool {
         let trees = read(route).unwrap();

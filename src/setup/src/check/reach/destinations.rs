@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use yaml::At;
+
 use super::super::gather::Envoy;
 use super::super::plugin::Plugin;
 use super::super::typed::typed;
 use crate::address::Address;
 use crate::envoy::Options;
 use crate::envoy::clusters::{API, SDS};
-use crate::located::At;
 
 /// A destination that no client's requests may reach.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

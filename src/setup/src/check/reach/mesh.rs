@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use yaml::At;
+
 use super::super::finding::quoted;
 use super::super::istio_resource::{is, outbound};
 use super::super::plugin::Plugin;
@@ -11,7 +13,6 @@ use super::walk::{self, Use, What};
 use crate::address::Address;
 use crate::envoy::Options;
 use crate::envoy::istio::SIDECAR;
-use crate::located::At;
 
 /// Checks Istio's resources.
 pub(crate) fn check(resources: &[At<'_>], plugins: &[Plugin<'_>], report: &mut Report) {

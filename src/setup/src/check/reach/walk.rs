@@ -8,10 +8,11 @@
 use std::collections::HashSet;
 use std::ptr;
 
+use yaml::{At, Kind, Node};
+
 use super::super::config_source::file;
 use super::super::plugin::Plugin;
 use super::super::typed::typed;
-use crate::located::{At, Kind, Node};
 
 /// A field that says where requests go.
 pub(crate) struct Use<'a> {

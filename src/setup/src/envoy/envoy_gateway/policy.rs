@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 use super::super::ca::Ca;
 use super::super::kubernetes::object;
 use super::super::plugin::{self, certificates};
-use super::super::yaml;
 use super::options::EnvoyGatewayOptions;
 use crate::model::Setup;
 

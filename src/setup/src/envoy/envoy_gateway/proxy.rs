@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::super::ca::{self, Ca};
 use super::super::kubernetes::{Pod, directory, object};
-use super::super::{Options, clusters, yaml};
+use super::super::{Options, clusters};
 use super::options::{EnvoyGatewayOptions, PROXY, mesh_sds_socket, of_pods};
 use crate::model::Setup;
 

@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
+use super::super::Options;
 use super::super::ca::{self, Ca};
 use super::super::clusters::is_address;
 use super::super::kubernetes::dns_name;
-use super::super::{Options, yaml};
 use super::options::{IstioOptions, mesh_sds_socket};
 
 /// Host of the sidecar's API within the mesh. It leads to a unix socket, and is never resolved.

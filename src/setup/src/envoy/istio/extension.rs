@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::super::ca::{self, Ca};
 use super::super::kubernetes::directory;
-use super::super::{Options, plugin, yaml};
+use super::super::{Options, plugin};
 use super::egress::{self, cluster};
 use super::options::IstioOptions;
 use crate::model::Setup;

@@ -10,7 +10,6 @@ use serde_json::{Value, json};
 
 use super::super::kubernetes::{dns_name, object};
 use super::super::plugin::certificates;
-use super::super::yaml;
 use super::options::{Credentials, IstioOptions};
 use crate::model::Setup;
 

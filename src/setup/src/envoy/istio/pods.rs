@@ -5,8 +5,8 @@
 
 use serde_json::{Value, json};
 
+use super::super::Options;
 use super::super::kubernetes::{Pod, object};
-use super::super::{Options, yaml};
 use super::extension::copied;
 use super::options::{IstioOptions, PROXY, mesh_sds_socket};
 use crate::model::Setup;

@@ -2,7 +2,7 @@
 //! values as aliases.
 //!
 //! [`write()`] takes a text under the key `#` of a mapping as a comment above it, and `{"*": key}` as a reference to a
-//! mapping elsewhere; [`write_verbatim`] gives no key a special meaning. A text is written so that every reader reads
+//! mapping elsewhere; [`write_beside`] gives no key a special meaning. A text is written so that every reader reads
 //! that very text, and no comment changes the content. (The crates that write YAML write types; they support comments
 //! after scalars only.)
 
@@ -95,11 +95,6 @@ fn fill(value: &mut Value, firsts: &Map<String, Value>) {
 /// The text of a value of ours, with a final line break.
 pub fn write(value: &Value) -> String {
     text(value, Marks::Ours, &mut BTreeSet::new())
-}
-
-/// The text of a foreign value, in which `#` and `*` are ordinary keys.
-pub fn write_verbatim(value: &Value) -> String {
-    text(value, Marks::None, &mut BTreeSet::new())
 }
 
 /// The text of a foreign value within a text that has these anchors; new anchors are added to the set.
@@ -413,7 +408,7 @@ mod tests {
         ) {
             let map: Map<String, Value> = keys.into_iter().zip(texts).map(|(key, text)| (key, json!(text))).collect();
             let value = json!({ "code": map, "more": [map, { "code": map }] });
-            prop_assert_eq!(serde_saphyr::from_str::<Value>(&write_verbatim(&value)).unwrap(), value);
+            prop_assert_eq!(serde_saphyr::from_str::<Value>(&write_beside(&value, &mut BTreeSet::new())).unwrap(), value);
         }
     }
 
@@ -523,7 +518,7 @@ mod tests {
 
     #[test]
     fn the_reference_is_the_same_after_writing() {
-        let reference: Value = serde_saphyr::from_str(include_str!("../../../../../envoy/envoy.yaml")).unwrap();
+        let reference: Value = serde_saphyr::from_str(include_str!("../../../../envoy/envoy.yaml")).unwrap();
         let text = write(&reference);
         assert_eq!(serde_saphyr::from_str::<Value>(&text).unwrap(), reference);
         assert_eq!(text.matches("*configuration").count(), 1);

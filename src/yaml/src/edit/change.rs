@@ -1,11 +1,12 @@
 //! A change of the text, and why it can't be made.
 
-use crate::envoy::Options;
+use std::slice;
+
 use serde_json::Value;
 
 /// A change.
 #[derive(Clone, Debug, PartialEq)]
-pub(in crate::into) enum Edit {
+pub enum Edit {
     /// Inserts items at an end of the list at this path; a single message there becomes the list's first item.
     Insert {
         /// The list's path.
@@ -45,24 +46,24 @@ pub(in crate::into) enum Edit {
 }
 
 impl Edit {
-    /// Applies [`Options::finish`] to the edit's values.
-    pub(in crate::into) fn finish(&mut self, options: &Options) {
+    /// The items or the value that the edit brings.
+    pub fn values_mut(&mut self) -> &mut [Value] {
         match self {
-            Self::Insert { items, .. } => items.iter_mut().for_each(|item| options.finish(item)),
-            Self::Set { value, .. } | Self::Replace { value, .. } => options.finish(value),
-            Self::Remove { .. } => {}
+            Self::Insert { items, .. } => items,
+            Self::Set { value, .. } | Self::Replace { value, .. } => slice::from_mut(value),
+            Self::Remove { .. } => &mut [],
         }
     }
 
     /// The path of the list or the object that is changed.
-    pub(crate) fn path(&self) -> &str {
+    pub(super) fn path(&self) -> &str {
         match self {
             Self::Insert { list, .. } => list,
             Self::Set { table, .. } | Self::Replace { table, .. } | Self::Remove { table, .. } => table,
         }
     }
 
-    pub(crate) fn path_mut(&mut self) -> &mut String {
+    pub(super) fn path_mut(&mut self) -> &mut String {
         match self {
             Self::Insert { list, .. } => list,
             Self::Set { table, .. } | Self::Replace { table, .. } | Self::Remove { table, .. } => table,
@@ -70,7 +71,7 @@ impl Edit {
     }
 
     /// The key of the member that is removed from the object, if any.
-    pub(crate) fn taken(&self) -> Option<&str> {
+    pub(super) fn taken(&self) -> Option<&str> {
         match self {
             Self::Replace { old, .. } => Some(old),
             Self::Remove { key, .. } => Some(key),
@@ -79,7 +80,7 @@ impl Edit {
     }
 
     /// True if both are the same change, made at other paths.
-    pub(crate) fn is_like(&self, other: &Self) -> bool {
+    pub(super) fn is_like(&self, other: &Self) -> bool {
         let mut moved = other.clone();
         self.path().clone_into(moved.path_mut());
         *self == moved
@@ -88,7 +89,7 @@ impl Edit {
 
 /// The reason why a text could not be edited.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::into) enum Unfit {
+pub enum Unfit {
     /// No node, or one of another kind, is at this path.
     Nowhere(String),
     /// The text's layout has no room for any form of the changes.

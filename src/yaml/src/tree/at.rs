@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use serde_json::Value;
 
+use super::key::shown;
 use super::node::{Entry, Kind, Node};
 
 /// A node, and the path that leads to it: `static_resources.listeners[0].name`.
@@ -68,8 +69,8 @@ impl<'a> At<'a> {
         items.iter().enumerate().map(item).collect()
     }
 
-    /// The items of the list with this name. A single value is its own only item, with the list's path: Envoy takes one
-    /// message for a list of one.
+    /// The items of the list with this name. A single value is its own only item, with the list's path: some readers
+    /// of protobuf's JSON take one message for a list of one.
     pub fn list(&self, name: &str) -> Vec<Self> {
         let Some(list) = self.find(name) else { return Vec::new() };
         match &list.node.kind {
@@ -142,7 +143,7 @@ impl<'a> At<'a> {
 
     /// The path of a member, present or not.
     pub fn path_of(&self, name: &str) -> String {
-        let name = acme::one_line(name);
+        let name = shown(name);
         if self.path.is_empty() { name } else { format!("{}.{name}", self.path) }
     }
 }

@@ -5,7 +5,7 @@ use std::ptr;
 use std::rc::Rc;
 
 use super::layout::token;
-use crate::located::{Kind, Node};
+use crate::tree::{Kind, Node};
 
 /// The surroundings of a node.
 #[derive(Clone, Copy, Debug)]

@@ -7,7 +7,7 @@ use super::copy;
 use super::layout::{column, line_start};
 use super::path::find;
 use super::site::Sites;
-use crate::located::{Kind, Node};
+use crate::tree::{Kind, Node};
 
 /// The text with the next such message made a list, and the edits' paths adapted; `None` if there is none.
 pub(super) fn listed(text: &str, top: &Rc<Node>, edits: &mut [Edit]) -> Option<String> {

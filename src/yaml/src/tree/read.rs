@@ -4,16 +4,17 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::rc::Rc;
 
+use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span, StructureStyle, options};
 use serde_json::Value;
-use serde_saphyr::granit_parser::{Event, Parser, ScalarStyle, ScanError, Span, StructureStyle, options};
 
+use super::key::shown;
 use super::node::{Entry, Kind, Node};
 use super::scalar::plain;
 
-/// Maximum length of a text, in bytes: Envoy's configuration for ten thousand names has a tenth of it.
+/// Maximum length of a text, in bytes: a configuration of Envoy's for ten thousand names has a tenth of it.
 const MAX_TEXT: usize = 64 * 1024 * 1024;
 
-/// Maximum nesting: protobuf's own bound for JSON, which Envoy has as well.
+/// Maximum nesting: protobuf's own bound for JSON.
 const MAX_DEPTH: usize = 100;
 
 /// The reason why a text has no tree.
@@ -182,7 +183,7 @@ impl Reader<'_> {
                     let line = node.line;
                     let name = name(&node, line)?;
                     if !keys.insert(name.clone()) {
-                        let what = format!("the key {} is duplicated in the same object", acme::one_line(&name));
+                        let what = format!("the key {} is duplicated in the same object", shown(&name));
                         return Err(Broken { line: Some(line), what });
                     }
                     *key = Some(Key { name, start: node.start, end: node.end, line });
@@ -193,7 +194,7 @@ impl Reader<'_> {
     }
 }
 
-/// A key as text: Envoy takes numbers, booleans and `null` as keys, too.
+/// A key as text: numbers, booleans and `null` are keys, too.
 fn name(node: &Node, line: usize) -> Result<String, Broken> {
     match &node.kind {
         Kind::Scalar(Value::String(text)) => Ok(text.clone()),

@@ -1,17 +1,17 @@
 //! Paths in a text's tree.
 
-use crate::located::{Kind, Node};
+use crate::tree::{Kind, Node};
 use std::rc::Rc;
 
 /// A segment of a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Step<'p> {
+pub(super) enum Step<'p> {
     Index(usize),
     Key(&'p str),
 }
 
 /// Splits `a.b[0].c` into segments. Keys on an edited path have neither dots nor brackets.
-pub(crate) fn steps(path: &str) -> Vec<Step<'_>> {
+pub(super) fn steps(path: &str) -> Vec<Step<'_>> {
     let parts = path.split(['.', '[']).filter(|part| !part.is_empty());
     parts
         .map(|part| match part.strip_suffix(']').and_then(|index| index.parse().ok()) {
@@ -33,6 +33,6 @@ fn below<'n>(node: &'n Node, step: &Step<'_>) -> Option<&'n Rc<Node>> {
 }
 
 /// The node at a path.
-pub(crate) fn find<'n>(top: &'n Rc<Node>, path: &str) -> Option<&'n Rc<Node>> {
+pub(super) fn find<'n>(top: &'n Rc<Node>, path: &str) -> Option<&'n Rc<Node>> {
     steps(path).iter().try_fold(top, |node, step| below(node, step))
 }

@@ -2,13 +2,15 @@
 //!
 //! | file | its part |
 //! |---|---|
+//! | `change.rs` | the changes, and why a text can't be edited |
+//! | `path.rs` | paths in a tree |
 //! | `value.rs` | the value that the edited text must have |
 //! | `layout.rs` | lines, columns and tokens of a text |
 //! | `copy.rs` | copies a part of the text to another column |
 //! | `aliases.rs` | expands an alias that is edited under one path only |
 //! | `single.rs` | turns a message that stands for a list into a list |
 //! | `site.rs` | the surroundings of each node |
-//! | `splice.rs`, `block.rs`, `flow.rs` | the edits as replacements of text, in block style or in flow style |
+//! | `page.rs`, `splice.rs`, `block.rs`, `flow.rs` | the edits as replacements of text, in block style or in flow style |
 //!
 //! The edited text is read again and compared with the intended value: an unforeseen layout is refused rather than
 //! written wrongly.
@@ -32,10 +34,10 @@ use std::rc::Rc;
 
 use serde_json::Value;
 
-use crate::located::{Kind, Node, read};
+use crate::tree::{Kind, Node, read};
 
-pub(super) use change::{Edit, Unfit};
-pub(super) use copy::copy_of;
+pub use change::{Edit, Unfit};
+pub use copy::copy_of;
 use path::find;
 
 /// Maximum number of aliases to expand: nested aliases would grow without end.
@@ -45,7 +47,7 @@ const MAX_ALIASES: usize = 1000;
 ///
 /// # Errors
 /// If a path leads nowhere, or if no edited text has the intended value.
-pub(super) fn apply(text: &str, edits: &[Edit]) -> Result<String, Unfit> {
+pub fn apply(text: &str, edits: &[Edit]) -> Result<String, Unfit> {
     let top = tree(text).ok_or(Unfit::Unwritable)?;
     let meant = value::edited(&top, edits)?;
     let mut edits: Vec<Edit> = edits.iter().flat_map(|edit| below_key(&top, edit)).collect();

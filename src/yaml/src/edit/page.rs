@@ -2,7 +2,7 @@
 
 use super::change::Edit;
 use super::site::{Site, Sites};
-use crate::located::{Kind, Node};
+use crate::tree::{Kind, Node};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -46,7 +46,7 @@ pub(super) struct Page<'t> {
 }
 
 impl Change<'_> {
-    pub(crate) fn add(&mut self, edit: &Edit) -> Option<()> {
+    pub(super) fn add(&mut self, edit: &Edit) -> Option<()> {
         match (edit, &self.node.kind) {
             (Edit::Insert { first: true, items, .. }, Kind::List(_) | Kind::Nothing) => {
                 self.first.splice(0..0, items.iter().cloned());

@@ -1,11 +1,12 @@
-//! YAML and JSON as a tree with positions, so that a mistake has a line and an edit has a span.
+//! The tree of a text, with positions: a mistake has a line, and an edit has a span.
 //!
 //! [`read`] gives one [`Node`] per document; [`At`] walks in it and knows its path. An alias has a node of its own,
 //! with the position of the alias, and shares the content with its anchor, so that no text can grow beyond its bounds.
-//! Envoy reads protobuf's JSON form, so a field is found by both of its names: `static_resources` and
+//! Many texts are messages in protobuf's JSON form, so a field is found by both of its names: `static_resources` and
 //! `staticResources`.
 
 mod at;
+mod key;
 mod node;
 mod read;
 mod scalar;

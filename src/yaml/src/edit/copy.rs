@@ -7,13 +7,13 @@ use serde_json::{Value, json};
 use super::layout::{column, is_first_of_line, line_break, line_start, token};
 use super::path::find;
 use super::site::Sites;
-use crate::located::{Kind, Node};
+use crate::tree::{Kind, Node};
 
 /// Marks a value of ours as a copy; the path of the source follows.
 const COPY: &str = "envoy-autocert-copy-of:";
 
 /// Placeholder for a copy of the node at this path of the text.
-pub(in crate::into) fn copy_of(path: &str) -> Value {
+pub fn copy_of(path: &str) -> Value {
     json!(format!("{COPY}{path}"))
 }
 
@@ -166,7 +166,7 @@ pub(super) fn between_brackets(text: &str, node: &Node) -> Option<String> {
             format!("[{}]", items.join(", "))
         }
         Kind::Table(entries) => {
-            let member = |entry: &crate::located::Entry| {
+            let member = |entry: &crate::tree::Entry| {
                 let key = text.get(entry.start..entry.key_end)?;
                 Some(format!("{key}: {}", between_brackets(text, entry.value.shared())?))
             };
@@ -177,5 +177,5 @@ pub(super) fn between_brackets(text: &str, node: &Node) -> Option<String> {
 
 /// True if a plain text would have another meaning in flow style, or without its tag.
 fn is_odd(text: &str) -> bool {
-    !text.starts_with(['"', '\'']) && (text.contains([',', '[', ']', '{', '}']) || crate::located::is_no_text(text))
+    !text.starts_with(['"', '\'']) && (text.contains([',', '[', ']', '{', '}']) || crate::tree::is_no_text(text))
 }

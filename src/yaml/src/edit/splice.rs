@@ -12,7 +12,7 @@ use super::page::{Change, Page};
 use super::path::find;
 use super::site::Sites;
 use super::{block, flow};
-use crate::located::Node;
+use crate::tree::Node;
 
 /// The text with all changes; `None` if one does not fit the layout.
 pub(super) fn spliced(text: &str, top: &Rc<Node>, edits: &[Edit]) -> Option<String> {

@@ -10,7 +10,7 @@ use super::copy::{between_brackets, is_in_lines, lines};
 use super::layout::{column, line_break, line_end};
 use super::path::find;
 use super::site::Sites;
-use crate::located::{Kind, Node};
+use crate::tree::{Kind, Node};
 
 /// Maximum number of positions of edited nodes: more come from nested aliases.
 const MAX_OCCURRENCES: usize = 100_000;

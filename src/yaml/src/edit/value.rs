@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::change::{Edit, Unfit};
 use super::copy::source_of;
 use super::path::{find, steps};
-use crate::located::{Kind, Node};
+use crate::tree::{Kind, Node};
 
 /// The value with all changes.
 ///

@@ -8,8 +8,8 @@ use super::layout::{
     line_start, token,
 };
 use super::page::{Change, Page, Splice};
-use crate::envoy::yaml;
-use crate::located::{Entry, Kind};
+use crate::tree::{Entry, Kind};
+use crate::write::write_beside;
 
 /// True if an empty collection can be written in block style: it is the value of a key, and nothing follows it.
 pub(super) fn can_be_lines(page: &Page<'_>, change: &Change<'_>) -> bool {
@@ -107,7 +107,7 @@ fn table(page: &mut Page<'_>, change: &Change<'_>, entries: &[Entry]) -> Option<
 
 /// A value in block style.
 fn lines(page: &mut Page<'_>, offset: usize, column: usize, value: &Value) -> Option<Splice> {
-    let written = yaml::write_beside(value, &mut page.anchors);
+    let written = write_beside(value, &mut page.anchors);
     let written = indented(&written, column, line_break(page.text));
     let text = in_lines(&written, page.text, page.top, &page.sites)?;
     // A list's dashes may be in the key's own column.

@@ -7,8 +7,8 @@ use serde_json::Value;
 use super::copy::in_brackets;
 use super::layout::{line_break, line_start};
 use super::page::{Change, Page, Splice};
-use crate::envoy::yaml;
-use crate::located::{Entry, Kind, Node};
+use crate::tree::{Entry, Kind, Node};
+use crate::write;
 
 /// Maximum width of a value on one line.
 const WIDTH: usize = 80;
@@ -155,7 +155,7 @@ impl Writer {
     }
 
     fn short(&self, value: &Value) -> String {
-        if self.is_json { value.to_string() } else { yaml::flow(value) }
+        if self.is_json { value.to_string() } else { write::flow(value) }
     }
 
     fn value(&self, value: &Value, indent: usize) -> String {
