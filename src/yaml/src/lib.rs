@@ -5,7 +5,8 @@
 //! - [`edit`] changes a text that somebody else laid out: everything else stays the same byte for byte.
 //!
 //! JSON is YAML: it is read and edited as well. Refused are texts that are too long or nested too deep, and objects with
-//! a key twice. Text in, text out: nothing here opens a file or knows what a key means.
+//! a key twice. Text in, text out: nothing here opens a file or knows a key; those that are written in a special way are
+//! the caller's [`Style`].
 
 #![forbid(unsafe_code)]
 
@@ -14,4 +15,4 @@ mod tree;
 mod write;
 
 pub use tree::{At, Broken, Entry, Kind, Node, read};
-pub use write::{comment, plain, same, write};
+pub use write::{Style, comment, plain, same, write};

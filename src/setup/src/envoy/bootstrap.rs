@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::clusters::{pipe, socket_address};
 use super::listeners::{self, Resources};
+use super::style::STYLE;
 use super::{HEADER, Layout, Options, Rendered, Wants, ca, limits, plugin};
 use crate::address::Address;
 use crate::model::Setup;
@@ -25,7 +26,7 @@ pub fn bootstrap(setup: &Setup, options: &Options) -> Result<Rendered, Vec<Mista
         "{HEADER}\n#\n# Start `envoy-autocert sidecar` first, then Envoy with this file. Requests are routed as Traefik \
          routes them.\n# For {}: `--envoy-version` makes it for another one.\n\n{}",
         options.version.audience(),
-        yaml::write(&bootstrap.joined())
+        yaml::write(&bootstrap.joined(), &STYLE)
     );
     Ok(Rendered { text, warnings })
 }
@@ -66,15 +67,15 @@ impl Bootstrap {
     /// to the base: call [`Self::joined`] first.
     #[must_use]
     pub fn plain(mut self) -> Self {
-        yaml::plain(&mut self.base);
-        self.resources.iter_mut().for_each(yaml::plain);
+        yaml::plain(&mut self.base, &STYLE);
+        self.resources.iter_mut().for_each(|resource| yaml::plain(resource, &STYLE));
         self
     }
 
     /// The same as [`Self::joined`] without comments and references, for uses other than YAML.
     pub fn joined_plain(self) -> Value {
         let mut whole = self.joined();
-        yaml::plain(&mut whole);
+        yaml::plain(&mut whole, &STYLE);
         whole
     }
 

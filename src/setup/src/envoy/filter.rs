@@ -3,6 +3,7 @@
 use config::Mistake;
 use serde_json::{Value, json};
 
+use super::style::STYLE;
 use super::{HEADER, Options, Rendered, ca, clusters, limits, plugin, secrets, tls_alpn01};
 use crate::effective::DEFAULT_OPTIONS;
 use crate::model::{HttpRouter, RouterTls, Setup, TcpTls, Timeouts};
@@ -55,7 +56,7 @@ pub fn filter(setup: &Setup, options: &Options) -> Result<Rendered, Vec<Mistake>
          static_resources.clusters); then start `envoy-autocert sidecar` before Envoy.\n# For {}: `--envoy-version` makes \
          them for another one.\n\n{}",
         options.version.audience(),
-        yaml::write(&whole)
+        yaml::write(&whole, &STYLE)
     );
     Ok(Rendered { text, warnings: own_options(setup) })
 }

@@ -7,6 +7,7 @@
 use serde_json::{Value, json};
 
 use super::plugin::challenge_entry_points;
+use super::style::STYLE;
 use super::{Options, tokens};
 use crate::model::Setup;
 
@@ -187,7 +188,7 @@ pub(super) fn documents(objects: Vec<Value>, options: &Options) -> String {
     for mut object in objects {
         tokens::fill(&options.tokens, &mut object);
         text.push_str("---\n");
-        text.push_str(&yaml::write(&object));
+        text.push_str(&yaml::write(&object, &STYLE));
     }
     text
 }

@@ -3,7 +3,7 @@
 //! First the pieces, as JSON values: the [`plugin`] as a filter and as a bootstrap service, the [`clusters`] it calls,
 //! the [`ca`]'s clusters with their trust options, the [`secrets`] of TLS listeners, the filter chain for
 //! [`tls_alpn01`], the [`routes`]. [`listeners`] combines them to resources. [`bootstrap`], [`filter`], [`istio`] and
-//! [`envoy_gateway`] are the formats.
+//! [`envoy_gateway`] are the formats, written in one style.
 //!
 //! Equal setups give equal text. Envoy's configuration contains no secret but the [`tokens`] of its own sidecar: Envoy
 //! shows its configuration on the admin interface.
@@ -28,6 +28,7 @@ pub mod routes;
 pub mod secrets;
 mod services;
 pub mod standing;
+pub(crate) mod style;
 pub mod tls_alpn01;
 pub mod tokens;
 mod untrusted;

@@ -195,7 +195,7 @@ mod tests {
     #[test]
     fn the_chain_is_that_of_the_reference() {
         let mut chains = Value::Array(chains(&[other(json!({}), true)]));
-        yaml::plain(&mut chains);
+        yaml::plain(&mut chains, &crate::envoy::style::STYLE);
         let reference: Value = serde_saphyr::from_str(include_str!("../../../../envoy/tls-alpn-01.yaml")).unwrap();
         assert_eq!(chains, reference);
     }

@@ -42,6 +42,7 @@ use yaml::edit::{Edit, Unfit, apply};
 use crate::check::gather::Envoy;
 use crate::check::plugin::Plugin;
 use crate::check::{Document, DocumentKind, Report, for_version, kind, no_bootstrap, v2};
+use crate::envoy::style::STYLE;
 use crate::envoy::{Options, ca};
 use crate::model::Setup;
 
@@ -167,7 +168,7 @@ pub fn add(source: &str, text: &str, setup: &Setup, options: &Options, wishes: &
     if edits.is_empty() {
         notes.say("nothing is missing".to_owned());
     } else {
-        text = apply(&text, &edits).map_err(|unfit| vec![format!("{source}: {}", why(&unfit))])?;
+        text = apply(&text, &edits, &STYLE).map_err(|unfit| vec![format!("{source}: {}", why(&unfit))])?;
     }
     Ok(Added { text, notes: notes.lines, unplaced: unplaced.lines, challenged, served, replaced })
 }

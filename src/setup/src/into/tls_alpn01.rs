@@ -9,6 +9,7 @@ use super::additions::Additions;
 use super::names::title;
 use crate::check::challenge_chain::offers;
 use crate::check::gather::{Chain, Listener};
+use crate::envoy::style::STYLE;
 use crate::envoy::tls_alpn01::{self, PROTOCOL};
 use crate::model::Setup;
 
@@ -55,7 +56,7 @@ impl Additions<'_, '_> {
         let others: Vec<Value> = listener.chains.iter().map(|chain| matched(chain, ours)).collect();
         let mut chains = tls_alpn01::chains(&others);
         for chain in &mut chains {
-            yaml::plain(chain);
+            yaml::plain(chain, &STYLE);
         }
         self.edits.push(Edit::Insert { list: list.path, first: false, items: chains });
         self.notes.say(format!("the chain for {PROTOCOL}: last in filter_chains of {}", title(listener)));

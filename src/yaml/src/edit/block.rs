@@ -107,7 +107,7 @@ fn table(page: &mut Page<'_>, change: &Change<'_>, entries: &[Entry]) -> Option<
 
 /// A value in block style.
 fn lines(page: &mut Page<'_>, offset: usize, column: usize, value: &Value) -> Option<Splice> {
-    let written = write_beside(value, &mut page.anchors);
+    let written = write_beside(value, page.style, &mut page.anchors);
     let written = indented(&written, column, line_break(page.text));
     let text = in_lines(&written, page.text, page.top, &page.sites)?;
     // A list's dashes may be in the key's own column.

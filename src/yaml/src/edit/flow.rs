@@ -8,7 +8,7 @@ use super::copy::in_brackets;
 use super::layout::{line_break, line_start};
 use super::page::{Change, Page, Splice};
 use crate::tree::{Entry, Kind, Node};
-use crate::write;
+use crate::write::{self, Style};
 
 /// Maximum width of a value on one line.
 const WIDTH: usize = 80;
@@ -139,23 +139,24 @@ impl Page<'_> {
         in_brackets(&self.writer().value(value, indent + 4), self.text, self.top)
     }
 
-    fn writer(&self) -> Writer {
-        Writer { is_json: !self.top.block, line_break: line_break(self.text) }
+    fn writer(&self) -> Writer<'_> {
+        Writer { is_json: !self.top.block, style: self.style, line_break: line_break(self.text) }
     }
 }
 
-struct Writer {
+struct Writer<'s> {
     is_json: bool,
+    style: &'s Style,
     line_break: &'static str,
 }
 
-impl Writer {
+impl Writer<'_> {
     fn key(&self, key: &str) -> String {
         self.short(&Value::String(key.to_owned()))
     }
 
     fn short(&self, value: &Value) -> String {
-        if self.is_json { value.to_string() } else { write::flow(value) }
+        if self.is_json { value.to_string() } else { write::flow(value, self.style) }
     }
 
     fn value(&self, value: &Value, indent: usize) -> String {

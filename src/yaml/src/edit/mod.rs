@@ -35,6 +35,7 @@ use std::rc::Rc;
 use serde_json::Value;
 
 use crate::tree::{Kind, Node, read};
+use crate::write::Style;
 
 pub use change::{Edit, Unfit};
 pub use copy::copy_of;
@@ -43,11 +44,11 @@ use path::find;
 /// Maximum number of aliases to expand: nested aliases would grow without end.
 const MAX_ALIASES: usize = 1000;
 
-/// Makes all changes in a text.
+/// Makes all changes in a text; new parts are written in this style.
 ///
 /// # Errors
 /// If a path leads nowhere, or if no edited text has the intended value.
-pub fn apply(text: &str, edits: &[Edit]) -> Result<String, Unfit> {
+pub fn apply(text: &str, edits: &[Edit], style: &Style) -> Result<String, Unfit> {
     let top = tree(text).ok_or(Unfit::Unwritable)?;
     let meant = value::edited(&top, edits)?;
     let mut edits: Vec<Edit> = edits.iter().flat_map(|edit| below_key(&top, edit)).collect();
@@ -56,7 +57,7 @@ pub fn apply(text: &str, edits: &[Edit]) -> Result<String, Unfit> {
         let top = tree(&text).ok_or(Unfit::Unwritable)?;
         let Some(next) = aliases::expanded(&text, &top, &edits)?.or_else(|| single::listed(&text, &top, &mut edits))
         else {
-            let text = splice::spliced(&text, &top, &edits).ok_or(Unfit::Unwritable)?;
+            let text = splice::spliced(&text, &top, &edits, style).ok_or(Unfit::Unwritable)?;
             let is_meant = tree(&text).and_then(|tree| tree.value()) == Some(meant);
             return if is_meant { Ok(text) } else { Err(Unfit::Unwritable) };
         };

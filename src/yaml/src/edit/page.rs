@@ -3,6 +3,7 @@
 use super::change::Edit;
 use super::site::{Site, Sites};
 use crate::tree::{Kind, Node};
+use crate::write::Style;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -41,6 +42,7 @@ pub(super) struct Page<'t> {
     pub(super) text: &'t str,
     pub(super) top: &'t Rc<Node>,
     pub(super) sites: Sites,
+    pub(super) style: &'t Style,
     /// Anchors in use, which must not be created again.
     pub(super) anchors: BTreeSet<String>,
 }

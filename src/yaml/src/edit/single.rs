@@ -1,4 +1,5 @@
-//! Turns a message that stands for a list of one, as Envoy accepts it, into a list before items are added.
+//! Turns a message that stands for a list of one, as some readers of protobuf's JSON take it, into a list before items
+//! are added.
 
 use std::rc::Rc;
 

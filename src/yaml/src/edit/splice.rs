@@ -13,10 +13,11 @@ use super::path::find;
 use super::site::Sites;
 use super::{block, flow};
 use crate::tree::Node;
+use crate::write::Style;
 
 /// The text with all changes; `None` if one does not fit the layout.
-pub(super) fn spliced(text: &str, top: &Rc<Node>, edits: &[Edit]) -> Option<String> {
-    let mut page = Page { text, top, sites: Sites::new(text, top), anchors: anchors(text) };
+pub(super) fn spliced(text: &str, top: &Rc<Node>, edits: &[Edit], style: &Style) -> Option<String> {
+    let mut page = Page { text, top, sites: Sites::new(text, top), style, anchors: anchors(text) };
     let mut splices = Vec::new();
     for change in changes(&page, edits)? {
         let is_in_lines = change.node.block || block::can_be_lines(&page, &change);

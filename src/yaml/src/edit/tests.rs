@@ -5,6 +5,11 @@
 use serde_json::json;
 
 use super::*;
+use crate::write::TESTED;
+
+fn apply(text: &str, edits: &[Edit]) -> Result<String, Unfit> {
+    super::apply(text, edits, &TESTED)
+}
 
 fn insert(list: &str, first: bool, item: Value) -> Edit {
     Edit::Insert { list: list.to_owned(), first, items: vec![item] }

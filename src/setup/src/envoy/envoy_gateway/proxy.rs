@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::super::ca::{self, Ca};
 use super::super::kubernetes::{Pod, directory, object};
+use super::super::style::STYLE;
 use super::super::{Options, clusters};
 use super::options::{EnvoyGatewayOptions, PROXY, mesh_sds_socket, of_pods};
 use crate::model::Setup;
@@ -33,7 +34,7 @@ pub(super) fn proxy(setup: &Setup, cas: &[Ca], options: &Options, gateway: &Envo
     });
     let mut all: Vec<Value> = cas.iter().map(|ca| ca::cluster(ca, options)).collect();
     all.push(clusters::api(&options.api_socket));
-    let static_resources = yaml::write(&json!({ "static_resources": { "clusters": all } }));
+    let static_resources = yaml::write(&json!({ "static_resources": { "clusters": all } }), &STYLE);
     let spec = json!({
         "bootstrap": { "type": "Merge", "value": static_resources },
         "provider": { "type": "Kubernetes", "kubernetes": { "envoyDeployment": deployment } },

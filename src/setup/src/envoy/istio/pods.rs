@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::super::Options;
 use super::super::kubernetes::{Pod, object};
+use super::super::style::STYLE;
 use super::extension::copied;
 use super::options::{IstioOptions, PROXY, mesh_sds_socket};
 use crate::model::Setup;
@@ -36,7 +37,7 @@ pub(super) fn pods(setup: &Setup, options: &Options, istio: &IstioOptions) -> Va
     let strategy = json!({ "rollingUpdate": { "maxSurge": 0, "maxUnavailable": 1 } });
     let mut spec = json!({ "replicas": 1, "strategy": strategy, "template": template });
     if istio.gateway_api.is_some() {
-        let patch = yaml::write(&json!({ "spec": spec }));
+        let patch = yaml::write(&json!({ "spec": spec }), &STYLE);
         let data = json!({ "data": { "deployment": patch } });
         return object("v1", "ConfigMap", &istio.namespace, "envoy-autocert", data);
     }
