@@ -96,7 +96,8 @@ wasm: ## Run the pure crates' tests as wasm, under Node
 	@$(fetch)/wasm-targets.sh
 	@$(fetch)/wasm-bindgen.sh
 	CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER=$(CURDIR)/.tools/bin/wasm-bindgen-test-runner \
-		cargo test $(quick) --target wasm32-unknown-unknown --package acme --package config --package engine --package protocol
+		cargo test $(quick) --target wasm32-unknown-unknown --package acme --package config --package engine --package protocol \
+		--package yaml
 
 e2e: tools plugin ## Run the end-to-end tests: make e2e ONLY=renewal for some of them
 	cargo build $(tests) --bin envoy-autocert --test e2e --test cas

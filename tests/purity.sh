@@ -6,7 +6,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-pure=(--package acme --package config --package engine --package protocol)
+pure=(--package acme --package config --package engine --package protocol --package yaml)
 impure='^(async-std|chrono|futures-timer|getrandom|hyper|jiff|js-sys|libc|mio|proxy-wasm|rand|reqwest|rustix|smol|socket2|tokio|tokio-.*|ureq|wasi|wasm-bindgen|web-sys|web-time|windows-sys) '
 
 found=$(cargo tree --locked "${pure[@]}" --edges normal --target wasm32-unknown-unknown --prefix none --no-dedupe |
@@ -49,4 +49,4 @@ for crate in $crates; do
 done
 
 cargo build --quiet "$@" "${pure[@]}" --target wasm32-unknown-unknown
-echo "pure: acme, config, engine, protocol"
+echo "pure: acme, config, engine, protocol, yaml"

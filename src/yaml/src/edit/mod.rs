@@ -15,6 +15,11 @@
 //! The edited text is read again and compared with the intended value: an unforeseen layout is refused rather than
 //! written wrongly.
 
+#![expect(
+    clippy::arithmetic_side_effects,
+    reason = "offsets and columns lie within a text in memory, and only a part of it is subtracted from the whole"
+)]
+
 mod aliases;
 mod block;
 mod change;

@@ -129,9 +129,8 @@ impl Reader<'_> {
     /// The byte after the colon of a key that waits for its value.
     fn behind_colon(&self) -> Option<usize> {
         let Content::Table { key: Some(key), .. } = &self.open.last()?.content else { return None };
-        let rest = self.text.get(key.end..)?;
-        let colon = rest.len() - rest.trim_start().len();
-        rest.get(colon..)?.starts_with(':').then_some(key.end + colon + 1)
+        let behind = self.text.get(key.end..)?.trim_start().strip_prefix(':')?;
+        self.text.len().checked_sub(behind.len())
     }
 
     fn begin(&mut self, content: Content, style: StructureStyle, anchor: usize, span: &Span) -> Result<(), Broken> {

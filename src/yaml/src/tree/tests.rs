@@ -1,8 +1,12 @@
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+//! Texts of every kind: values, positions and lines.
 
-use serde_json::json;
+#![allow(clippy::string_slice, reason = "a test fails by panicking")]
 
 use std::rc::Rc;
+
+use serde_json::json;
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use super::*;
 

@@ -31,9 +31,9 @@ pub(super) fn flow(value: &Value, style: &Style, marks: Marks) -> String {
 pub(super) fn fits(value: &Value, room: usize) -> bool {
     fn left(value: &Value, room: usize) -> Option<usize> {
         match value {
-            Value::Object(map) => map
-                .iter()
-                .try_fold(room.checked_sub(4)?, |room, (key, value)| left(value, room.checked_sub(key.len() + 4)?)),
+            Value::Object(map) => map.iter().try_fold(room.checked_sub(4)?, |room, (key, value)| {
+                left(value, room.checked_sub(key.len().saturating_add(4))?)
+            }),
             Value::Array(list) => {
                 list.iter().try_fold(room.checked_sub(2)?, |room, item| left(item, room.checked_sub(2)?))
             }

@@ -41,6 +41,7 @@ struct Writer<'v> {
     anchors: &'v mut BTreeSet<String>,
 }
 
+#[expect(clippy::arithmetic_side_effects, reason = "a level of a value in memory has two columns")]
 impl<'v> Writer<'v> {
     /// Writes the lines of a mapping; the first one begins at the end of the text.
     fn map(&mut self, map: &'v Map<String, Value>, indent: usize) {

@@ -17,7 +17,7 @@ impl Style {
     /// The sort key of a key among its siblings.
     pub(super) fn rank<'k>(&self, key: &'k str) -> (usize, usize, &'k str) {
         let first = self.first.iter().position(|first| *first == key).unwrap_or(self.first.len());
-        let last = self.last.iter().position(|last| *last == key).map_or(0, |index| index + 1);
+        let last = self.last.iter().position(|last| *last == key).map_or(0, |index| index.saturating_add(1));
         (last, first, key)
     }
 

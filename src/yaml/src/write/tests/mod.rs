@@ -1,10 +1,11 @@
 //! Texts of every kind: each reader reads the value that was written.
 
-#![allow(clippy::unwrap_used)]
-
+#[cfg(not(target_arch = "wasm32"))]
 mod properties;
 
 use serde_json::{Map, json};
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use super::*;
 

@@ -1,7 +1,5 @@
 //! Random texts in comments and values.
 
-#![allow(clippy::unwrap_used)]
-
 use proptest::prelude::*;
 use serde_json::{Map, json};
 
