@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use setup::check::may_be_envoys;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer;
 
@@ -82,7 +81,7 @@ fn der(whole: &[u8], rest: &[u8]) -> Option<Unsupported> {
 }
 
 /// Configurations, by a word in them. The first match counts.
-const CONFIGURATIONS: [(&[&str], Unsupported); 6] = [
+const CONFIGURATIONS: [(&[&str], Unsupported); 7] = [
     (
         &["certificatesResolvers", "certificatesresolvers", "[acme]", "entryPoints"],
         Unsupported {
@@ -129,6 +128,22 @@ const CONFIGURATIONS: [(&[&str], Unsupported); 6] = [
             advice: "import certbot's whole directory (/etc/letsencrypt)",
         },
     ),
+    (
+        &[
+            "dynamicResources",
+            "dynamic_resources",
+            "filterChains",
+            "filter_chains",
+            "staticResources",
+            "static_resources",
+            "type.googleapis.com/envoy.",
+        ],
+        Unsupported {
+            what: "Envoy's configuration",
+            advice: "import the files that it names: `import CHAIN.pem --key KEY.pem` for certificate_chain and private_key; FILE \
+                  itself is for `envoy-autocert render --into`",
+        },
+    ),
 ];
 
 const WIN_ACME: Unsupported = Unsupported {
@@ -144,12 +159,6 @@ const SDS: Unsupported = Unsupported {
           stands in FILE itself goes into two files first)",
 };
 
-const ENVOY: Unsupported = Unsupported {
-    what: "Envoy's configuration",
-    advice: "import the files that it names: `import CHAIN.pem --key KEY.pem` for certificate_chain and private_key; FILE \
-          itself is for `envoy-autocert render --into`",
-};
-
 /// Recognises a text that is known to hold no certificates.
 pub(super) fn configuration(text: &[u8]) -> Option<Unsupported> {
     let text = String::from_utf8_lossy(text);
@@ -160,7 +169,7 @@ pub(super) fn configuration(text: &[u8]) -> Option<Unsupported> {
         return Some(SDS);
     }
     let known = CONFIGURATIONS.iter().find(|(words, _)| words.iter().any(|word| text.contains(word)));
-    known.map(|(_, other)| *other).or_else(|| may_be_envoys(&text).then_some(ENVOY))
+    known.map(|(_, other)| *other)
 }
 
 fn is_win_acmes(text: &str) -> bool {
@@ -212,6 +221,7 @@ mod tests {
             ("<VirtualHost>\nSSLCertificateFile /x\n", "MDStoreDir"),
             ("{\"apps\": {\"http\": {}}}", "data directory"),
             ("static_resources:\n  listeners: []\n", "render --into"),
+            ("resources:\n- \"@type\": type.googleapis.com/envoy.config.cluster.v3.Cluster\n", "render --into"),
             ("{\"LastFriendlyName\": \"x\"}", "wacs --store pemfiles"),
         ] {
             assert!(advice(configuration(text.as_bytes())).contains(expected), "{text}");
