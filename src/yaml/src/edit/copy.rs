@@ -9,8 +9,8 @@ use super::path::find;
 use super::site::Sites;
 use crate::tree::{Kind, Node};
 
-/// Marks a value of ours as a copy; the path of the source follows.
-const COPY: &str = "envoy-autocert-copy-of:";
+/// Marks a value of ours as a copy; the path of the source follows. A text that begins so is written in quotes.
+const COPY: &str = "(yaml::edit::copy_of): ";
 
 /// Placeholder for a copy of the node at this path of the text.
 pub fn copy_of(path: &str) -> Value {

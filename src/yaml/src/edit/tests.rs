@@ -159,6 +159,11 @@ fn a_part_of_the_text_is_repeated_as_it_is_written() {
         "l:\n- name: x\n  f:\n  # the first\n  - mode: 0660 # why\n    k: &k yes\n- { name: new, f: [{ mode: 0660, k: yes }] }\nz: *k\n",
     );
     becomes(
+        "a: { f: [1, 2] } # why\nl: []\n",
+        &[insert("l", false, json!({ "f": copy_of("a.f") })), insert("l", false, json!({ "a": copy_of("a") }))],
+        "a: { f: [1, 2] } # why\nl:\n  - { f: [1, 2] }\n  - { a: { f: [1, 2] } }\n",
+    );
+    becomes(
         "{\"l\": [{\"f\": [1, {\"a\": 2}]}]}",
         &[insert("l", false, copied)],
         "{\"l\": [{\"f\": [1, {\"a\": 2}]}, {\"f\":[1, {\"a\": 2}],\"name\":\"new\"}]}",
