@@ -1,8 +1,8 @@
 //! Several challenge types at one resolver: the choice, and the fallback after a failure.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use harness::dns::HttpReq;
-use harness::{PebbleOptions, Stage, Testbed, ports};
+use harness::{PebbleOptions, Stage, Testbed, ports, until};
 use serde_json::{Value, json};
 
 use super::scene::{Scene, ZONE};
@@ -61,8 +61,10 @@ fn dns_01_is_the_last_that_is_tried() -> Result<()> {
     let (mut testbed, bridge) = play(&closed(true)?, &[tls(), http()], &[ZONE])?;
     line(&mut testbed, &["le: example.test: issued by", " by dns-01,"])?;
     assert_eq!(testbed.pebble.requests("/chalZ/"), 3, "one word for each");
-    assert_eq!(bridge.requests().len(), 2, "{:?}", bridge.requests());
-    Ok(())
+    until("the removal of the record", PATIENCE, || {
+        ensure!(bridge.requests().len() == 2, "{:?}", bridge.requests());
+        Ok(())
+    })
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! A server that refuses: the reason is logged, and nothing of the credentials.
 
 use anyhow::{Result, ensure};
-use harness::{Place, until};
 use harness::dns::{Bind, Key, Zone};
+use harness::{Place, until};
 
 use super::scene::RECORD;
 use super::scene::{Scene, ZONE, gone, is_nowhere};
