@@ -1,12 +1,19 @@
 //! Moments in a CA's answers: the date-times of RFC 3339 §5.6, whatever their offset.
 //!
-//! Refuses years before 1970, in which nothing is issued and nothing expires. (The library `time` reads offsets too, in
-//! ten times the code; the plugin has a budget of bytes.)
+//! Years before 1970, such as Go's zero time, count as 1970: over. (The library `time` reads offsets too, in ten times
+//! the code; the plugin has a budget of bytes.)
 
+use std::borrow::Cow;
 use std::time::SystemTime;
 
 /// Length of an offset such as `+01:00`.
 const OFFSET: usize = 6;
+
+/// Length of a year.
+const YEAR: usize = 4;
+
+/// A leap year, in which every date of another year exists.
+const LEAP_YEAR: &str = "1972";
 
 /// The moment that a text tells, in seconds since 1970. A text without an offset is in UTC.
 pub(crate) fn moment_of(text: &str) -> Option<i64> {
@@ -17,19 +24,30 @@ pub(crate) fn moment_of(text: &str) -> Option<i64> {
         }
         _ => (text.as_str(), 0),
     };
-    let since_1970 = humantime::parse_rfc3339_weak(clock).ok()?.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    let (year, rest) = clock.split_at_checked(YEAR)?;
+    let is_before_1970 = digits(year)? < 1970;
+    let clock = if is_before_1970 { Cow::Owned(format!("{LEAP_YEAR}{rest}")) } else { Cow::Borrowed(clock) };
+    let since_1970 = humantime::parse_rfc3339_weak(&clock).ok()?.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    if is_before_1970 {
+        return Some(0);
+    }
     i64::try_from(since_1970.as_secs()).ok()?.checked_sub(offset)
 }
 
 /// The seconds of an offset, negative west of Greenwich.
 fn seconds_of(offset: &str) -> Option<i64> {
-    let (hours, minutes) = offset.split_once(':')?;
-    let (hours, minutes): (i64, i64) = (hours.parse().ok()?, minutes.parse().ok()?);
-    if !(-23..=23).contains(&hours) || !(0..=59).contains(&minutes) {
+    let (sign, offset) = offset.split_at_checked(1)?;
+    let (hours, minutes) = offset.split_once(':').filter(|(hours, minutes)| hours.len() == 2 && minutes.len() == 2)?;
+    let (hours, minutes) = (digits(hours)?, digits(minutes)?);
+    if hours > 23 || minutes > 59 {
         return None;
     }
-    let minutes = if offset.starts_with('-') { minutes.saturating_neg() } else { minutes };
-    Some(hours.saturating_mul(3600).saturating_add(minutes.saturating_mul(60)))
+    let seconds = hours.saturating_mul(3600).saturating_add(minutes.saturating_mul(60));
+    Some(if sign == "-" { seconds.saturating_neg() } else { seconds })
+}
+
+fn digits(text: &str) -> Option<i64> {
+    text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 #[cfg(test)]
@@ -64,6 +82,13 @@ mod tests {
     }
 
     #[test]
+    fn a_year_before_1970_is_over() {
+        for text in ["0001-01-01T00:00:00Z", "1937-01-01T12:00:27.87+00:20", "1968-02-29T00:00:00Z"] {
+            assert_eq!(moment_of(text), Some(0), "{text}");
+        }
+    }
+
+    #[test]
     fn what_is_no_moment_is_none() {
         for text in [
             "",
@@ -76,11 +101,13 @@ mod tests {
             "2016-01-20T14:09:07+24:00",
             "2016-01-20T14:09:07+01:60",
             "2016-01-20T14:09:07+-1:00",
+            "2016-01-20T14:09:07+01:+1",
+            "2016-01-20T14:09:07+010:0",
             "2016-01-20T14:09:07+01:-1",
             "2016-01-20T14:09:07Z+01:00",
             "2016-01-20T14:09:07é:00",
-            "0001-01-01T00:00:00Z",
-            "1937-01-01T12:00:27.87+00:20",
+            "0001-02-30T00:00:00Z",
+            "-001-01-01T00:00:00Z",
         ] {
             assert_eq!(moment_of(text), None, "{text}");
         }
