@@ -39,8 +39,17 @@ BEGIN {
 	print
 	print "  (unreachable)"
 	is_body = 1
+	trimmed++
 }
 is_body && /^ \)$/ { is_body = 0 }
 is_body { next }
 
 { print }
+
+# Names that are mangled in another way would leave all of them.
+END {
+	if (trimmed == 0) {
+		print "trim.awk: no method of the contexts was found; are the names mangled in another way?" >"/dev/stderr"
+		exit 1
+	}
+}
