@@ -130,10 +130,14 @@ const CONFIGURATIONS: [(&[&str], Unsupported); 7] = [
     ),
     (
         &[
+            "clusters:",
             "dynamicResources",
             "dynamic_resources",
             "filterChains",
             "filter_chains",
+            "layered_runtime",
+            "listeners:",
+            "load_assignment",
             "staticResources",
             "static_resources",
             "type.googleapis.com/envoy.",
