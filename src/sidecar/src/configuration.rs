@@ -50,9 +50,10 @@ impl Configuration {
         self.taken_at(self.clock.now_seconds())
     }
 
-    /// Notes that the files are refused for these reasons, and the previous configuration stays in force.
-    pub fn refused(&self, lines: &[String]) {
-        self.refused_at(lines, self.clock.now_seconds());
+    /// Notes that the files are refused for these reasons, and the previous configuration stays in force; returns whether
+    /// they were refused for other reasons before, or not at all.
+    pub fn refused(&self, lines: &[String]) -> bool {
+        self.refused_at(lines, self.clock.now_seconds())
     }
 
     /// The last result; `None` before the first configuration.
@@ -67,11 +68,14 @@ impl Configuration {
         before.is_some_and(|before| before.refused.is_some())
     }
 
-    fn refused_at(&self, lines: &[String], now: i64) {
+    fn refused_at(&self, lines: &[String], now: i64) -> bool {
         let mut known = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(reload) = known.as_mut() else { return };
+        let Some(reload) = known.as_mut() else { return true };
         let since = reload.refused.as_ref().map_or(now, |refused| refused.since);
-        reload.refused = Some(Refused { since, lines: lines.iter().take(MAX_LINES).cloned().collect() });
+        let now_refused = Refused { since, lines: lines.iter().take(MAX_LINES).cloned().collect() };
+        let is_new = reload.refused.as_ref() != Some(&now_refused);
+        reload.refused = Some(now_refused);
+        is_new
     }
 }
 
@@ -98,12 +102,13 @@ mod tests {
     #[test]
     fn a_refused_configuration_is_known_until_a_good_one_is_taken() {
         let configuration = Configuration::new(Clock::system());
-        configuration.refused_at(&["a".into()], 1);
+        assert!(configuration.refused_at(&["a".into()], 1));
         assert_eq!(configuration.last(), None, "nobody has a configuration");
         assert!(!configuration.taken_at(2));
         assert_eq!(configuration.last().unwrap().warning(), None);
-        configuration.refused_at(&["a".into(), "b".into()], 3);
-        configuration.refused_at(&["c".into(), "d".into()], 4);
+        assert!(configuration.refused_at(&["a".into(), "b".into()], 3));
+        assert!(configuration.refused_at(&["c".into(), "d".into()], 4));
+        assert!(!configuration.refused_at(&["c".into(), "d".into()], 4), "that is known");
         let last = configuration.last().unwrap();
         assert_eq!(last.refused, Some(Refused { since: 3, lines: vec!["c".into(), "d".into()] }));
         let told = "the changed configuration is refused, and the previous one stays in force: c (and 1 more line: see /status)";

@@ -32,7 +32,7 @@ impl FromStr for LogLevel {
         let targets = text.split(',').all(is_level).then(|| Targets::from_str(text).ok()).flatten();
         targets.map(Self).ok_or_else(|| {
             "expected off, error, warn, info, debug or trace, or some of them for modules, as in \
-             \"info,sidecar::sds=debug\""
+             \"info,dns01=debug\""
                 .to_owned()
         })
     }
@@ -70,10 +70,10 @@ mod tests {
 
     #[test]
     fn a_level_that_is_misspelt_is_refused() {
-        for level in ["info", "off", "info,sidecar::sds=debug", "WARN"] {
+        for level in ["info", "off", "info,dns01=debug", "WARN"] {
             assert!(LogLevel::from_str(level).is_ok(), "{level}");
         }
-        for level in ["debg", "info,sidecar::sds", "sidecar=loud"] {
+        for level in ["debg", "info,dns01", "sidecar=loud"] {
             assert!(LogLevel::from_str(level).is_err(), "{level}");
         }
     }

@@ -10,7 +10,7 @@ use crate::logging::{LogFormat, LogLevel, start};
 /// The log's level and format.
 #[derive(Args, Clone, Debug)]
 pub struct LogArgs {
-    /// Log level: off, error, warn, info, debug or trace; also by module, as in info,sidecar::sds=debug.
+    /// Log level: off, error, warn, info, debug or trace; also by module, as in info,dns01=debug.
     #[arg(long, env = "ENVOY_AUTOCERT_LOG_LEVEL", value_name = "LEVEL", default_value = "info", help_heading = "Logs")]
     pub log_level: LogLevel,
 

@@ -1,7 +1,7 @@
 //! Takes over a changed configuration, or logs why not.
 //!
 //! Promises: after each change of a file the log says what came of it: in force, refused and why, mended, or in need of
-//! a restart.
+//! a restart. The same refusal is logged once: a log that lies beside the files is a change of their directory.
 
 use std::collections::BTreeSet;
 
@@ -41,9 +41,10 @@ impl Running {
             Ok(Change::None) => {}
             Err(error) => {
                 let lines = error.lines();
-                self.sidecar.configuration().refused(&lines);
-                lines.iter().for_each(|line| tracing::error!("configuration: {line}"));
-                tracing::error!("the previous configuration stays in force");
+                if self.sidecar.configuration().refused(&lines) {
+                    lines.iter().for_each(|line| tracing::error!("configuration: {line}"));
+                    tracing::error!("the previous configuration stays in force");
+                }
             }
         }
     }
