@@ -20,8 +20,9 @@ quick-cas := $(addprefix caddy::,http_01 tls_alpn_01 dns_01 its_accounts_lost a_
 # What Rust's compiler emits for the target is what Envoy's V8 takes; no more is enabled.
 wasm-features := --enable-bulk-memory --enable-multivalue --enable-mutable-globals \
 	--enable-nontrapping-float-to-int --enable-reference-types --enable-sign-ext
-# Small is fast: V8's optimising compiler takes the whole module at load. The flows' state machines stay cut where Rust
-# cut them, since one huge function takes longer than its parts. Below address 1024 is nothing but the stack's end.
+# Small is fast: V8's optimising compiler takes the whole module at load (and inlines what it can: indirect.awk). The
+# flows' state machines stay cut where Rust cut them, since one huge function takes longer than its parts. Below address
+# 1024 is nothing but the stack's end.
 wasm-size := -Oz --one-caller-inline-max-function-size=200 --const-hoisting --low-memory-unused
 # Rust's own library is built with the plugin: for size, and with panics that trap without a text, which no input can cause.
 # That makes the plugin an eighth smaller. Cargo has these options in every version, but not yet for everybody: the first
@@ -56,9 +57,12 @@ plugin: ## Build target/envoy_autocert.wasm
 	@$(or $(WASM_OPT),.tools/bin/wasm-opt) --version
 	@$(or $(WASM_OPT),.tools/bin/wasm-opt) $(wasm-features) --strip-producers -S -g $(full-plugin) -o - | \
 		awk -f src/plugin/trim.awk >$(full-plugin).wat
-	@$(or $(WASM_OPT),.tools/bin/wasm-opt) $(wasm-features) $(wasm-size) --strip-producers --strip-debug $(full-plugin).wat \
+	@$(or $(WASM_OPT),.tools/bin/wasm-opt) $(wasm-features) $(wasm-size) --strip-producers -S -g $(full-plugin).wat \
+		-o $(full-plugin).small.wat
+	@awk -f src/plugin/indirect.awk $(full-plugin).small.wat $(full-plugin).small.wat >$(full-plugin).wat
+	@$(or $(WASM_OPT),.tools/bin/wasm-opt) $(wasm-features) --strip-debug $(full-plugin).wat \
 		-o $(target)/envoy_autocert.wasm.part
-	@rm $(full-plugin).wat
+	@rm $(full-plugin).wat $(full-plugin).small.wat
 	@mv $(target)/envoy_autocert.wasm.part $(target)/envoy_autocert.wasm
 
 # A first look should not take a minute longer for a plugin that is a tenth smaller.
