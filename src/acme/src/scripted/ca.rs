@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use base64::Engine;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use p256::ecdsa::signature::Verifier;
 use p256::ecdsa::{Signature, VerifyingKey};
@@ -12,11 +12,11 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::authorization::{AfterFailure, Authorization, Validation, identifier};
+use super::certificate::Certificate;
 use super::renewals::Renewals;
-use super::world::Web;
+use super::responses::{BASE, ok, problem, respond};
+use super::web::Web;
 use crate::host::{Method, Request, Response};
-
-pub(super) const BASE: &str = "https://ca.example";
 
 /// How the CA behaves.
 #[derive(Clone, Debug)]
@@ -101,36 +101,6 @@ pub struct Entry {
     pub kid: Option<String>,
     /// The payload; null for a POST-as-GET.
     pub payload: Value,
-}
-
-/// A certificate that the CA made. Its PEM holds this as JSON; there is no X.509 in it.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Certificate {
-    /// The order's names.
-    pub names: Vec<String>,
-    /// The signing request, as the client sent it.
-    pub csr: Vec<u8>,
-    /// Start of validity, seconds since 1970.
-    pub not_before: i64,
-    /// End of validity, seconds since 1970.
-    pub not_after: i64,
-    /// Counts up.
-    pub serial: u64,
-    /// The issuer of its chain's last certificate.
-    pub issuer: String,
-}
-
-impl Certificate {
-    /// Reads what a chain of this CA holds.
-    pub fn of(pem: &str) -> Option<Self> {
-        let body: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
-        serde_json::from_slice(&STANDARD.decode(body).ok()?).ok()
-    }
-
-    fn pem(&self) -> String {
-        let body = STANDARD.encode(serde_json::to_vec(self).unwrap());
-        format!("-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n")
-    }
 }
 
 /// The maker of a certificate's chain in PEM.
@@ -520,18 +490,4 @@ fn thumbprint(jwk: &Value, body: &Value) -> String {
     key.verify(signed.as_bytes(), &Signature::from_slice(&signature).unwrap()).expect("the signature is right");
     let canonical = format!(r#"{{"crv":"P-256","kty":"EC","x":{},"y":{}}}"#, jwk["x"], jwk["y"]);
     URL_SAFE_NO_PAD.encode(Sha256::digest(canonical))
-}
-
-pub(super) fn ok(value: &Value) -> Response {
-    respond(200, &[("content-type", "application/json")], &value.to_string())
-}
-
-pub(super) fn problem(status: u16, kind: &str, detail: &str) -> Response {
-    let document = json!({"type": format!("urn:ietf:params:acme:error:{kind}"), "detail": detail, "status": status});
-    respond(status, &[("content-type", "application/problem+json")], &document.to_string())
-}
-
-pub(super) fn respond(status: u16, headers: &[(&str, &str)], body: &str) -> Response {
-    let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    Response { status, headers, body: body.into() }
 }

@@ -13,12 +13,18 @@
 
 mod authorization;
 mod ca;
+mod certificate;
+mod challenges;
 mod fault;
 mod renewals;
+mod responses;
+mod web;
 mod world;
 
 pub use authorization::AfterFailure;
-pub use ca::{Ca, Certificate, Entry, MakeChain, Settings, mac, payload};
+pub use ca::{Ca, Entry, MakeChain, Settings, mac, payload};
+pub use certificate::Certificate;
 pub use fault::{Fault, Faults};
 pub use renewals::{Renewals, renewal_id};
-pub use world::{Network, Web, World};
+pub use web::Web;
+pub use world::{Network, World};

@@ -7,7 +7,8 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 
-use super::ca::{Certificate, problem, respond};
+use super::certificate::Certificate;
+use super::responses::{problem, respond};
 use crate::host::Response;
 
 /// The CA's renewal windows; by default it knows no certificate.

@@ -1,7 +1,7 @@
 //! The virtual world: a clock that jumps to the next thing that happens, and a network between the flows and the CA.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
@@ -12,9 +12,6 @@ use futures::task::noop_waker;
 use super::ca::Ca;
 use super::fault::{Fault, Faults};
 use crate::host::{Host, Request, Response, SendError};
-
-/// The responses that the CA finds on the web: (host, token) → body.
-pub type Web = Rc<RefCell<HashMap<(String, String), String>>>;
 
 /// More polls than this of one future mean that it spins.
 const MAX_STEPS: u64 = 20_000_000;

@@ -2,9 +2,9 @@
 
 use std::rc::Rc;
 
+use acme::one_line;
 use serde_json::Value;
 
-use super::key::shown;
 use super::node::{Entry, Kind, Node};
 
 /// A node, and the path that leads to it: `static_resources.listeners[0].name`.
@@ -143,7 +143,7 @@ impl<'a> At<'a> {
 
     /// The path of a member, present or not.
     pub fn path_of(&self, name: &str) -> String {
-        let name = shown(name);
+        let name = one_line(name);
         if self.path.is_empty() { name } else { format!("{}.{name}", self.path) }
     }
 }

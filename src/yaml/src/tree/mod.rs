@@ -6,7 +6,6 @@
 //! `staticResources`.
 
 mod at;
-mod key;
 mod node;
 mod read;
 mod scalar;

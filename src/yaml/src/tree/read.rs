@@ -4,10 +4,10 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::rc::Rc;
 
+use acme::one_line;
 use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span, StructureStyle, options};
 use serde_json::Value;
 
-use super::key::shown;
 use super::node::{Entry, Kind, Node};
 use super::scalar::plain;
 
@@ -182,7 +182,7 @@ impl Reader<'_> {
                     let line = node.line;
                     let name = name(&node, line)?;
                     if !keys.insert(name.clone()) {
-                        let what = format!("the key {} is duplicated in the same object", shown(&name));
+                        let what = format!("the key {} is duplicated in the same object", one_line(&name));
                         return Err(Broken { line: Some(line), what });
                     }
                     *key = Some(Key { name, start: node.start, end: node.end, line });
