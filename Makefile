@@ -51,8 +51,8 @@ build: plugin ## Build target/envoy_autocert.wasm and target/release/envoy-autoc
 plugin: ## Build target/envoy_autocert.wasm
 	@$(fetch)/wasm-targets.sh
 	@$(if $(build-std),$(fetch)/rust-src.sh)
-	$(or $(small-std),CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS="$(mangling)") cargo rustc --locked --package plugin --lib --target wasm32-wasip1 --profile wasm $(build-std) \
-		-- -C strip=debuginfo
+	$(or $(small-std),CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS="$(mangling)") \
+		cargo rustc --locked --package plugin --lib --target wasm32-wasip1 --profile wasm $(build-std) -- -C strip=debuginfo
 	@$(fetch)/wasm-opt.sh
 	@$(or $(WASM_OPT),.tools/bin/wasm-opt) --version
 	@$(or $(WASM_OPT),.tools/bin/wasm-opt) $(wasm-features) --strip-producers -S -g $(full-plugin) -o - | \
