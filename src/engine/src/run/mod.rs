@@ -54,7 +54,7 @@ use futures::stream::FuturesUnordered;
 use crate::state_store::{StateStore, StateStoreError};
 use crate::{fingerprint, restart};
 use attempt::{Ended, attempt};
-use background::{BackgroundDone, BackgroundTask};
+use background::BackgroundDone;
 use config::{Config, Resolver};
 pub use event::{Census, Event, Observer, Why};
 use outcome::Outcome;
@@ -101,7 +101,7 @@ pub async fn run<H: Host, S: StateStore>(
         if feed.take_stale() || store.tenure() != tenure.get() {
             scheduler.begin_reload();
             tenure.set(store.tenure());
-            background.push(Box::pin(background::perform::<H, S>(BackgroundTask::Read { store })));
+            background.push(Box::pin(async { BackgroundDone::Read(store.state().await) }));
         }
         let room = || parked.get().min(MAX_PARKED).saturating_add(config.engine.max_orders);
         let most = room();
@@ -122,11 +122,13 @@ pub async fn run<H: Host, S: StateStore>(
                 continue;
             }
             let (serial, renewal_id) = (serial.to_owned(), renewal_id.to_owned());
-            let ask = BackgroundTask::Ask { session, place, serial, renewal_id };
-            background.push(Box::pin(background::perform(ask)));
+            background.push(Box::pin(async move {
+                let answer = ari::ask(session, &renewal_id).await;
+                BackgroundDone::Answered { place, serial, answer }
+            }));
         }
         if let Some(unsaved) = scheduler.take_unsaved(now) {
-            background.push(Box::pin(background::perform::<H, S>(BackgroundTask::Save { store, unsaved })));
+            background.push(Box::pin(async { BackgroundDone::Saved(background::save(store, unsaved).await) }));
         }
         let (timer, wants_changed) = (host.sleep(scheduler.idle_time(now)), scheduler.wants_changed());
         match wakeup(&mut attempts, &mut background, || room() > most, timer, wants_changed).await {

@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
 
+use futures::future::LocalBoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
 
 use super::attempt::Ended;
@@ -29,9 +30,9 @@ pub(super) enum Wakeup {
 /// Of several events at once, the first of this order is returned: attempt, background task, room, timer, wants. The
 /// others are not lost: they are still there in the next turn. Attempts are polled before `has_room` is asked, since an
 /// attempt begins to wait for DNS while it is polled.
-pub(super) async fn wakeup<A: Future<Output = Ended>, B: Future<Output = BackgroundDone>>(
-    attempts: &mut FuturesUnordered<A>,
-    background: &mut FuturesUnordered<B>,
+pub(super) async fn wakeup(
+    attempts: &mut FuturesUnordered<LocalBoxFuture<'_, Ended>>,
+    background: &mut FuturesUnordered<LocalBoxFuture<'_, BackgroundDone>>,
     has_room: impl Fn() -> bool,
     timer: impl Future<Output = ()>,
     wants_changed: impl Future<Output = ()>,
