@@ -3,7 +3,9 @@
 //! Those that need two users run as root alone, with the sidecar's directory in another user's hands.
 
 use std::fs::{self, Permissions};
+use std::io::{Read, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -44,6 +46,14 @@ fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
 }
 
+/// True if the API answers: it is bound before everything that is refused has been looked at, and serves after that.
+fn answers(socket: &Path) -> bool {
+    let Ok(mut api) = UnixStream::connect(socket) else { return false };
+    api.set_read_timeout(Some(PATIENCE)).unwrap();
+    let asked = api.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    asked.is_ok() && api.read(&mut [0; 1]).is_ok_and(|length| length > 0)
+}
+
 /// Waits until the command ends, or answers on its socket; then it is told to end.
 fn run(home: &Home, command: &mut Command) -> Outcome {
     let errors = fs::File::create(home.path("stderr")).unwrap();
@@ -53,7 +63,7 @@ fn run(home: &Home, command: &mut Command) -> Outcome {
         if let Some(status) = child.try_wait().unwrap() {
             return Outcome::Ended(status.code(), fs::read_to_string(home.path("stderr")).unwrap());
         }
-        if std::os::unix::net::UnixStream::connect(home.api_socket()).is_ok() {
+        if answers(&home.api_socket()) {
             end(&mut child);
             return Outcome::Serves;
         }
