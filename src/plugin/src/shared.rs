@@ -41,8 +41,8 @@ const VERIFIED: u64 = 10;
 /// Shared data, as one configuration sees it.
 pub(crate) struct Shared {
     proxy: ProxyHandle,
-    /// Each signs and verifies. None: nothing is shared.
-    keys: Vec<[u8; SIGNATURE]>,
+    /// Each signs and verifies, with its key in it. None: nothing is shared.
+    signers: Vec<Hmac<Sha256>>,
     /// Set once a value of somebody else's has been told of.
     has_told: Cell<bool>,
     /// The values verified last of the keys that are read often.
@@ -64,19 +64,19 @@ impl Shared {
     /// Shared data that is signed with these tokens; without any, there is none.
     pub(crate) fn new(proxy: ProxyHandle, tokens: &[SecretText]) -> Self {
         let tokens = tokens.iter().map(SecretText::expose).filter(|token| !token.starts_with(PLACEHOLDER));
-        let keys: Vec<_> = tokens.map(|token| signature(token.as_bytes(), &[PURPOSE])).collect();
-        if keys.is_empty() {
+        let signers: Vec<_> = tokens.map(|token| signer(&signature(&signer(token.as_bytes()), &[PURPOSE]))).collect();
+        if signers.is_empty() {
             log::warn!(
                 "the engine can't run, and no challenge is answered: sidecar.token: found none that is filled in, \
                  expected one of the sidecar's --api-token-file"
             );
         }
-        Self { proxy, keys, has_told: Cell::new(false), verified: RefCell::default() }
+        Self { proxy, signers, has_told: Cell::new(false), verified: RefCell::default() }
     }
 
     /// Reads a key; `None` when there is none.
     pub(crate) fn read(&self, key: &str) -> Result<Option<Vec<u8>>, Status> {
-        if self.keys.is_empty() {
+        if self.signers.is_empty() {
             return Ok(None);
         }
         Ok(self.proxy.shared_data(key)?.map(|(value, _)| self.verified(key, value)))
@@ -85,7 +85,7 @@ impl Shared {
     /// The same for a key that every request reads: the signature of a value is verified once, not each time. There may
     /// be only so many such keys.
     pub(crate) fn read_often(&self, key: &str, now: i64) -> Result<Option<Vec<u8>>, Status> {
-        if self.keys.is_empty() {
+        if self.signers.is_empty() {
             return Ok(None);
         }
         let Some((value, number)) = self.proxy.shared_data(key)? else { return Ok(None) };
@@ -109,7 +109,7 @@ impl Shared {
 
     /// The same, compiled once for all changes.
     fn change(&self, key: &str, change: &mut dyn FnMut(&[u8]) -> Option<Vec<u8>>) -> Result<bool, Status> {
-        if self.keys.is_empty() {
+        if self.signers.is_empty() {
             return Err(Status::NotFound);
         }
         for _ in 0..MAX_TRIES {
@@ -139,8 +139,8 @@ impl Shared {
 
     fn signed(&self, key: &str, value: &[u8]) -> Vec<u8> {
         // There are no more than MAX_TOKENS.
-        let mut signed = vec![u8::try_from(self.keys.len()).unwrap_or_default()];
-        for signer in &self.keys {
+        let mut signed = vec![u8::try_from(self.signers.len()).unwrap_or_default()];
+        for signer in &self.signers {
             signed.extend(signature(signer, &parts(key, value)));
         }
         signed.extend(value);
@@ -172,8 +172,9 @@ impl Shared {
         let (count, rest) = signed.split_first()?;
         let count = usize::from(*count);
         let (signatures, value) = rest.split_at_checked(count.checked_mul(SIGNATURE)?)?;
-        let is_ours =
-            |given: &[u8]| self.keys.iter().any(|signer| mac(signer, &parts(key, value)).verify_slice(given).is_ok());
+        let is_ours = |given: &[u8]| {
+            self.signers.iter().any(|signer| mac(signer, &parts(key, value)).verify_slice(given).is_ok())
+        };
         // More than that nobody of ours makes, and each is looked at.
         let is_any = count <= MAX_TOKENS && signatures.chunks_exact(SIGNATURE).any(is_ours);
         is_any.then(|| signed.len().saturating_sub(value.len()))
@@ -185,13 +186,18 @@ fn parts<'a>(key: &'a str, value: &'a [u8]) -> [&'a [u8]; 3] {
     [key.as_bytes(), b"\n", value]
 }
 
-fn signature(key: &[u8], parts: &[&[u8]]) -> [u8; SIGNATURE] {
-    mac(key, parts).finalize().into_bytes().into()
+/// What signs with a key: made once, since the key costs as much as a short value.
+fn signer(key: &[u8]) -> Hmac<Sha256> {
+    // HMAC takes keys of any length (RFC 2104 §3), so this never is the default.
+    Hmac::new_from_slice(key).unwrap_or_else(|_| Hmac::new(&Default::default()))
 }
 
-fn mac(key: &[u8], parts: &[&[u8]]) -> Hmac<Sha256> {
-    // HMAC takes keys of any length (RFC 2104 §3), so this never is the default.
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).unwrap_or_else(|_| Hmac::new(&Default::default()));
+fn signature(signer: &Hmac<Sha256>, parts: &[&[u8]]) -> [u8; SIGNATURE] {
+    mac(signer, parts).finalize().into_bytes().into()
+}
+
+fn mac(signer: &Hmac<Sha256>, parts: &[&[u8]]) -> Hmac<Sha256> {
+    let mut mac = signer.clone();
     parts.iter().for_each(|part| mac.update(part));
     mac
 }
@@ -279,7 +285,7 @@ pub(crate) mod tests {
             altered,
             of_other_key,
             strangers.signed("key", b"ours"),
-            [&signature(&signature(b"", &[PURPOSE]), &parts("key", b"ours")), &b"ours"[..]].concat(),
+            [&signature(&signer(&signature(&signer(b""), &[PURPOSE])), &parts("key", b"ours")), &b"ours"[..]].concat(),
             vec![0; SIGNATURE + 1],
         ] {
             fake.set_shared_data("key", &value, 0).unwrap();
@@ -316,8 +322,8 @@ pub(crate) mod tests {
             assert_eq!(shared.update("key", |_| Some(b"ours".to_vec())), Err(Status::NotFound));
             assert_eq!(fake.shared_data("key"), Ok(None));
             for known in ["", UNFILLED] {
-                let signer = signature(known.as_bytes(), &[PURPOSE]);
-                let theirs = [&signature(&signer, &parts("key", b"theirs")), &b"theirs"[..]].concat();
+                let theirs_signs = signer(&signature(&signer(known.as_bytes()), &[PURPOSE]));
+                let theirs = [&signature(&theirs_signs, &parts("key", b"theirs")), &b"theirs"[..]].concat();
                 fake.set_shared_data("key", &theirs, 0).unwrap();
                 assert_eq!(shared.read("key"), Ok(None));
             }
@@ -336,6 +342,7 @@ pub(crate) mod tests {
         shared.update("key", |_| Some(Vec::new())).unwrap();
         let value = raw(&fake, "key");
         assert_eq!(value.len(), 1 + SIGNATURE);
-        assert!(shared.keys.iter().all(|key| key.as_slice() != &value[1..]));
+        let key = signature(&signer(b"the-token-of-the-tests"), &[PURPOSE]);
+        assert_ne!(key, value[1..]);
     }
 }
