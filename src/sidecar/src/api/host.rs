@@ -10,12 +10,9 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 use std::sync::Arc;
 
-use axum::Extension;
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::header::HOST;
 use axum::http::{StatusCode, Version};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
 use config::shortened;
 
 use super::admission::Peer;
@@ -48,6 +45,23 @@ impl Hosts {
         let names =
             OWN.map(str::to_owned).into_iter().chain(machine.map(|name| name.as_str().to_owned())).chain(allowed);
         Self { names: names.collect(), refusals: Arc::default() }
+    }
+
+    /// Admits a request that is for this server, or says why it is not answered.
+    pub(super) fn admit(&self, request: &Request, peer: Peer) -> Result<(), Refused> {
+        self.judge(request, peer).map_err(|misdirected| match misdirected {
+            Misdirected::Unclear(found) => Refused::bad_request(format!("Host: found {found}")),
+            Misdirected::To(host) => {
+                let host = shortened(&host);
+                let name = host.split(':').next().unwrap_or_default();
+                let detail = format!(
+                    "Host: {host} is none of this server's names: it answers those who call it by an address, by localhost \
+                     or by a name that --allowed-host names; if {name} is one, start it with --allowed-host {name}"
+                );
+                self.refusals.tell(&format!("a request to the API or the status: {detail}"), None);
+                Refused::forbidden(StatusCode::MISDIRECTED_REQUEST, detail)
+            }
+        })
     }
 
     /// Checks the target and the headers of a request.
@@ -125,29 +139,6 @@ enum Misdirected {
     To(String),
     /// The request names no host, or several.
     Unclear(&'static str),
-}
-
-/// Passes a request on, or answers that it is for another server.
-pub(super) async fn ours(
-    State(hosts): State<Hosts>,
-    Extension(peer): Extension<Peer>,
-    request: Request,
-    next: Next,
-) -> Response {
-    match hosts.judge(&request, peer) {
-        Ok(()) => next.run(request).await,
-        Err(Misdirected::Unclear(found)) => Refused::bad_request(format!("Host: found {found}")).into_response(),
-        Err(Misdirected::To(host)) => {
-            let host = shortened(&host);
-            let name = host.split(':').next().unwrap_or_default();
-            let detail = format!(
-                "Host: {host} is none of this server's names: it answers those who call it by an address, by localhost or \
-                 by a name that --allowed-host names; if {name} is one, start it with --allowed-host {name}"
-            );
-            hosts.refusals.tell(&format!("a request to the API or the status: {detail}"), None);
-            Refused::forbidden(StatusCode::MISDIRECTED_REQUEST, detail).into_response()
-        }
-    }
 }
 
 #[cfg(test)]

@@ -42,12 +42,12 @@ mod wants;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{Method, StatusCode, Uri};
-use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post, put};
+use axum::{Extension, Router};
 use protocol::path;
 
 pub use admission::{Admission, Peer};
@@ -89,9 +89,8 @@ pub fn router(context: Arc<Context>, admission: Admission) -> Router {
         .route(path::UNWANTED, put(renewals::unwanted))
         .route(path::WANTS, put(wants::offer).merge(get(wants::poll)));
     let (outer, inner) = admission.doors();
-    let api = api.layer(from_fn(server::admit_connection)).layer(from_fn_with_state(inner, admission::admit));
-    let status = status::routes().layer(from_fn(server::admit_connection));
-    finished(api.merge(status), context, outer)
+    let status = status::routes().layer(from_fn_with_state(Door::Open, admit));
+    finished(api.layer(from_fn_with_state(inner, admit)).merge(status), context, outer)
 }
 
 /// Health and metrics alone: they hold no secret, and need no token.
@@ -103,9 +102,7 @@ fn finished(routes: Router<Arc<Context>>, context: Arc<Context>, door: Door) -> 
     routes
         .fallback(nothing_here)
         .method_not_allowed_fallback(wrong_method)
-        .layer(from_fn_with_state(context.hosts.clone(), host::ours))
-        .layer(from_fn_with_state(context.clone(), count_and_bound))
-        .layer(from_fn_with_state(door, admission::admit))
+        .layer(from_fn_with_state((context.clone(), door), enter))
         .with_state(context)
 }
 
@@ -117,16 +114,36 @@ async fn wrong_method(method: Method, uri: Uri) -> Refused {
     Refused::not_found(StatusCode::METHOD_NOT_ALLOWED, format!("{:?} does not know {method}", uri.path()))
 }
 
-/// Counts requests by path and status, and ends those that take too long.
-async fn count_and_bound(State(context): State<Arc<Context>>, request: Request, next: Next) -> Response {
+/// Refuses whom the server does not know, and then what is not for it. Counts requests by path and status, and ends those
+/// that take too long. One layer, since each costs a request more than all of these do.
+async fn enter(
+    State((context, door)): State<(Arc<Context>, Door)>,
+    Extension(peer): Extension<Peer>,
+    request: Request,
+    next: Next,
+) -> Response {
+    if let Err(refused) = door.admit(&request, peer) {
+        return refused.into_response();
+    }
     let method = request.method().clone();
     // An unknown path is arbitrary text from the client.
     let path = request.extensions().get::<MatchedPath>().map_or("other", MatchedPath::as_str).to_owned();
     let timeout = if path == path::CSR { KEY_TIMEOUT } else { TIMEOUT };
-    let answered = tokio::time::timeout(timeout, next.run(request)).await;
-    let response = answered.unwrap_or_else(|_| {
-        Refused::unavailable(format!("not done within {} s; send it again", timeout.as_secs())).into_response()
-    });
+    let response = match context.hosts.admit(&request, peer) {
+        Err(refused) => refused.into_response(),
+        Ok(()) => tokio::time::timeout(timeout, next.run(request)).await.unwrap_or_else(|_| {
+            Refused::unavailable(format!("not done within {} s; send it again", timeout.as_secs())).into_response()
+        }),
+    };
     context.metrics.count_request(&method, path, response.status());
     response
+}
+
+/// Passes a request on that this door admits, and whose connection is admitted with it.
+async fn admit(State(door): State<Door>, Extension(peer): Extension<Peer>, request: Request, next: Next) -> Response {
+    if let Err(refused) = door.admit(&request, peer) {
+        return refused.into_response();
+    }
+    server::admit_connection(&request);
+    next.run(request).await
 }

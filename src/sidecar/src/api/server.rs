@@ -12,8 +12,6 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
-use axum::middleware::Next;
-use axum::response::Response;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -144,12 +142,11 @@ async fn connection(
     }
 }
 
-/// Moves an admitted request's connection to an admitted slot. This layer is behind the admission.
-pub(super) async fn admit_connection(request: Request, next: Next) -> Response {
+/// Moves an admitted request's connection to an admitted slot.
+pub(super) fn admit_connection(request: &Request) {
     if let Some(slot) = request.extensions().get::<Arc<Slot>>() {
         slot.admit();
     }
-    next.run(request).await
 }
 
 /// Ends when `stopping` turns true, or its sender is dropped.
