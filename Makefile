@@ -143,7 +143,7 @@ fuzz: ## Fuzz whatever strangers reach, a minute each: make fuzz ONLY=rule EACH=
 
 soak: ## Simulate months with faults, seed by seed: make soak SEEDS=100000, or SEED=7 for one again
 	$(if $(SEED),SEED=$(SEED)) SEEDS=$(or $(SEEDS),20000) FIRST=$(or $(FIRST),0) \
-		cargo test $(tests) --test simulation -- what_never_happens
+		cargo test $(tests) --lib -- what_never_happens
 
 servers: ## Fetch Envoy and Pebble into .tools
 	@$(fetch)/envoy.sh

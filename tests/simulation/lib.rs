@@ -14,6 +14,7 @@
 //! | `watch.rs`, `invariants/` | what is seen, and what never happens |
 //! | `sabotage.rs`, `broken.rs` | that each invariant can fail |
 
+#![cfg(test)]
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
