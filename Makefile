@@ -12,6 +12,8 @@ fetch := tests/tools
 release := --release --locked
 quick := --profile quick --locked
 tests := $(quick) --workspace
+# What is tested is compiled by clippy, and its documentation built beside it: warnings are errors.
+checked := RUSTC_WORKSPACE_WRAPPER=$(CURDIR)/tests/checked.sh cargo
 # End-to-end tests at once: they wait for each other's servers more than they work.
 threads := $(or $(THREADS),6)
 # Of the tests with other ACME servers, those that need no further server and take seconds.
@@ -72,16 +74,14 @@ demo: servers plugin ## Get certificates from a test CA with a real Envoy, and s
 	cargo build $(tests) --bin envoy-autocert --bin demo
 	@$(target)/quick/demo
 
-test: format lint licences docs unit purity wasm e2e ## Everything that .ci/run checks
+test: format licences purity compile unit wasm e2e ## Everything that .ci/run checks, clippy and the documentation too
 
 format: ## Check the formatting
 	cargo fmt --all -- --check
 
-lint: ## Run clippy; warnings are errors
-	@$(fetch)/wasm-targets.sh
+lint: ## Run clippy alone; warnings are errors
 	cargo clippy $(tests) --all-targets -- --deny warnings
 	cargo clippy $(tests) --test e2e --test cas -- --deny warnings
-	cargo clippy $(quick) --package plugin --lib --target wasm32-wasip1 -- --deny warnings
 
 licences: ## Check licences, banned crates and their sources
 	@$(fetch)/cargo-deny.sh
@@ -91,11 +91,15 @@ advisories: ## Check the dependencies for known holes: no part of `make test`, a
 	@$(fetch)/cargo-deny.sh
 	$(or $(CARGO_DENY),.tools/bin/cargo-deny) --locked check advisories
 
-docs: ## Build the documentation; warnings are errors
+docs: ## Build the documentation alone; warnings are errors
 	RUSTDOCFLAGS="--deny warnings" cargo doc $(tests) --no-deps --lib
 
+compile: ## Compile everything that is tested, with clippy and the documentation
+	$(checked) test $(tests) --no-run --lib --bins --tests
+	$(checked) build $(tests) --bin envoy-autocert --test e2e --test cas
+
 unit: plugin ## Run the unit tests and the plugin's ABI tests
-	ENVOY_AUTOCERT_WASM=$(abspath $(target)/envoy_autocert.wasm) cargo test $(tests)
+	ENVOY_AUTOCERT_WASM=$(abspath $(target)/envoy_autocert.wasm) $(checked) test $(tests)
 
 purity: ## Check the pure crates, which crate depends on which, and that no files import each other in a circle
 	@$(fetch)/wasm-targets.sh
@@ -110,24 +114,24 @@ wasm: ## Run the pure crates' tests as wasm, under Node
 		--package yaml
 
 e2e: tools plugin ## Run the end-to-end tests: make e2e ONLY=renewal for some of them
-	cargo build $(tests) --bin envoy-autocert --test e2e --test cas
-	cargo test $(tests) --test e2e -- --test-threads=$(threads) $(ONLY)
-	$(if $(ONLY),,cargo test $(tests) --test cas -- --test-threads=$(threads) $(quick-cas))
+	$(checked) build $(tests) --bin envoy-autocert --test e2e --test cas
+	$(checked) test $(tests) --test e2e -- --test-threads=$(threads) $(ONLY)
+	$(if $(ONLY),,$(checked) test $(tests) --test cas -- --test-threads=$(threads) $(quick-cas))
 
 cas: tools plugin ## Run against other ACME servers, as root, and print what was proved: make cas ONLY=django_ca
 	@$(fetch)/acme-servers.sh
 	@$(fetch)/postgresql.sh
-	cargo build $(tests) --bin envoy-autocert --test cas
+	$(checked) build $(tests) --bin envoy-autocert --test cas
 	$(if $(ONLY),,rm -rf $(target)/cas)
-	cargo test $(tests) --test cas -- --test-threads=$(threads) $(ONLY)
-	$(if $(ONLY),,cargo test $(tests) --test cas -- --ignored --nocapture)
+	$(checked) test $(tests) --test cas -- --test-threads=$(threads) $(ONLY)
+	$(if $(ONLY),,$(checked) test $(tests) --test cas -- --ignored --nocapture)
 
 envoys: tools plugin ## Run the end-to-end tests that Envoy's version may matter to with each older Envoy
-	cargo build $(tests) --bin envoy-autocert --test e2e
+	$(checked) build $(tests) --bin envoy-autocert --test e2e
 	for series in 1.37 1.38 1.39; do \
 		echo "Envoy $$series"; \
 		ENVOY=$(CURDIR)/.tools/bin/envoy-$$series ENVOY_AUTOCERT_ENVOY=$(CURDIR)/.tools/bin/envoy-$$series \
-			cargo test $(tests) --test e2e -- --test-threads=$(threads) $(or $(ONLY),$(version-matters)) \
+			$(checked) test $(tests) --test e2e -- --test-threads=$(threads) $(or $(ONLY),$(version-matters)) \
 			--skip render::envoy_takes_the_rendered_examples; \
 	done
 
@@ -143,7 +147,7 @@ fuzz: ## Fuzz whatever strangers reach, a minute each: make fuzz ONLY=rule EACH=
 
 soak: ## Simulate months with faults, seed by seed: make soak SEEDS=100000, or SEED=7 for one again
 	$(if $(SEED),SEED=$(SEED)) SEEDS=$(or $(SEEDS),20000) FIRST=$(or $(FIRST),0) \
-		cargo test $(tests) --lib -- what_never_happens
+		$(checked) test $(tests) --lib -- what_never_happens
 
 servers: ## Fetch Envoy and Pebble into .tools
 	@$(fetch)/envoy.sh
