@@ -14,6 +14,8 @@ quick := --profile quick --locked
 tests := $(quick) --workspace
 # What is tested is compiled by clippy, and its documentation built beside it: warnings are errors.
 checked := RUSTC_WORKSPACE_WRAPPER=$(CURDIR)/tests/checked.sh cargo
+pure-wasm := $(quick) --target wasm32-unknown-unknown --package acme --package config --package engine --package protocol \
+	--package yaml
 # End-to-end tests at once: they wait for each other's servers more than they work.
 threads := $(or $(THREADS),6)
 # Of the tests with other ACME servers, those that need no further server and take seconds.
@@ -74,7 +76,8 @@ demo: servers plugin ## Get certificates from a test CA with a real Envoy, and s
 	cargo build $(tests) --bin envoy-autocert --bin demo
 	@$(target)/quick/demo
 
-test: format licences purity compile unit wasm e2e ## Everything that .ci/run checks, clippy and the documentation too
+test: format licences purity compile ## Everything that .ci/run checks, clippy and the documentation too
+	tests/beside.sh "--assume-old=plugin unit e2e" "wasm simulation"
 
 format: ## Check the formatting
 	cargo fmt --all -- --check
@@ -94,12 +97,17 @@ advisories: ## Check the dependencies for known holes: no part of `make test`, a
 docs: ## Build the documentation alone; warnings are errors
 	RUSTDOCFLAGS="--deny warnings" cargo doc $(tests) --no-deps --lib
 
-compile: ## Compile everything that is tested, with clippy and the documentation
+compile: plugin ## Compile everything that is tested, with clippy and the documentation
+	@$(fetch)/wasm-bindgen.sh
 	$(checked) test $(tests) --no-run --lib --bins --tests
 	$(checked) build $(tests) --bin envoy-autocert --test e2e --test cas
+	cargo test $(pure-wasm) --no-run
 
-unit: plugin ## Run the unit tests and the plugin's ABI tests
-	ENVOY_AUTOCERT_WASM=$(abspath $(target)/envoy_autocert.wasm) $(checked) test $(tests)
+unit: plugin ## Run the unit tests and the plugin's ABI tests, all but the simulation
+	ENVOY_AUTOCERT_WASM=$(abspath $(target)/envoy_autocert.wasm) $(checked) test $(tests) -- --skip what_never_happens
+
+simulation: ## Run the simulation of the whole product: SEED= and SEEDS= as for `make soak`
+	$(checked) test $(tests) --lib -- what_never_happens
 
 purity: ## Check the pure crates, which crate depends on which, and that no files import each other in a circle
 	@$(fetch)/wasm-targets.sh
@@ -109,9 +117,7 @@ purity: ## Check the pure crates, which crate depends on which, and that no file
 wasm: ## Run the pure crates' tests as wasm, under Node
 	@$(fetch)/wasm-targets.sh
 	@$(fetch)/wasm-bindgen.sh
-	CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER=$(CURDIR)/.tools/bin/wasm-bindgen-test-runner \
-		cargo test $(quick) --target wasm32-unknown-unknown --package acme --package config --package engine --package protocol \
-		--package yaml
+	CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER=$(CURDIR)/.tools/bin/wasm-bindgen-test-runner cargo test $(pure-wasm)
 
 e2e: tools plugin ## Run the end-to-end tests: make e2e ONLY=renewal for some of them
 	$(checked) build $(tests) --bin envoy-autocert --test e2e --test cas
@@ -146,8 +152,7 @@ fuzz: ## Fuzz whatever strangers reach, a minute each: make fuzz ONLY=rule EACH=
 	@tests/fuzz/run.sh $(or $(EACH),60) $(ONLY)
 
 soak: ## Simulate months with faults, seed by seed: make soak SEEDS=100000, or SEED=7 for one again
-	$(if $(SEED),SEED=$(SEED)) SEEDS=$(or $(SEEDS),20000) FIRST=$(or $(FIRST),0) \
-		$(checked) test $(tests) --lib -- what_never_happens
+	$(if $(SEED),SEED=$(SEED)) SEEDS=$(or $(SEEDS),20000) FIRST=$(or $(FIRST),0) $(MAKE) simulation
 
 servers: ## Fetch Envoy and Pebble into .tools
 	@$(fetch)/envoy.sh
@@ -169,4 +174,4 @@ clean: ## Remove what was built and fetched
 	cargo clean
 	rm -rf .tools
 
-.PHONY: help build plugin demo test format lint licences advisories docs unit purity wasm e2e cas envoys bench fuzz soak servers tools fmt clean
+.PHONY: help build plugin demo test format lint licences advisories docs compile unit simulation purity wasm e2e cas envoys bench fuzz soak servers tools fmt clean
