@@ -66,18 +66,29 @@ fn all() -> Value {
 fn narrowed(conditions: &Value) -> Option<Value> {
     let text = |key: &str| conditions.get(key).and_then(Value::as_str);
     let mut narrowed = conditions.clone();
-    match (text("prefix"), text("path")) {
-        (Some(prefix), _) if CHALLENGES.starts_with(prefix) => narrowed["prefix"] = json!(CHALLENGES),
+    let is_by_header = match (text("prefix"), text("path")) {
+        (Some(prefix), _) if CHALLENGES.starts_with(prefix) => {
+            narrowed["prefix"] = json!(CHALLENGES);
+            has_regex(conditions)
+        }
         (Some(text), _) | (None, Some(text)) => return text.starts_with(CHALLENGES).then_some(narrowed),
-        (None, None) => {
-            let is_challenge = json!({ "name": ":path", "string_match": { "prefix": CHALLENGES } });
-            match narrowed.get_mut("headers").and_then(Value::as_array_mut) {
-                Some(headers) => headers.push(is_challenge),
-                None => narrowed["headers"] = json!([is_challenge]),
-            }
+        (None, None) => true,
+    };
+    if is_by_header {
+        let is_challenge = json!({ "name": ":path", "string_match": { "prefix": CHALLENGES } });
+        match narrowed.get_mut("headers").and_then(Value::as_array_mut) {
+            Some(headers) => headers.insert(0, is_challenge),
+            None => narrowed["headers"] = json!([is_challenge]),
         }
     }
     Some(narrowed)
+}
+
+/// True if a header is compared with a regular expression. Envoy looks at headers before the path, one after the other:
+/// every request would pay for the expression, unless the first header is the path.
+fn has_regex(conditions: &Value) -> bool {
+    let is_regex = |header: &Value| header.pointer("/string_match/safe_regex").is_some();
+    conditions["headers"].as_array().is_some_and(|headers| headers.iter().any(is_regex))
 }
 
 #[cfg(test)]
@@ -149,6 +160,15 @@ mod tests {
         let copies = of(&[route(&pattern, "one")]);
         assert_eq!(copies[0], (expected, json!("one")));
         assert_eq!(copies[1].1, json!(404), "nobody knows what it matches");
+    }
+
+    #[test]
+    fn no_other_request_pays_for_the_regular_expression_of_a_header() {
+        let header = json!({ "name": ":authority", "string_match": { "safe_regex": { "regex": ".*" } } });
+        let is_challenge = json!({ "name": ":path", "string_match": { "prefix": CHALLENGES } });
+        let copies = of(&[route(&json!({ "prefix": "/", "headers": [header] }), "one")]);
+        let expected = json!({ "prefix": CHALLENGES, "headers": [is_challenge, header] });
+        assert_eq!(copies[0], (expected, json!("one")));
     }
 
     #[test]
