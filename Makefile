@@ -76,7 +76,8 @@ demo: servers plugin ## Get certificates from a test CA with a real Envoy, and s
 	cargo build $(tests) --bin envoy-autocert --bin demo
 	@$(target)/quick/demo
 
-test: format licences purity compile ## Everything that .ci/run checks, clippy and the documentation too
+test: format licences ## Everything that .ci/run checks, clippy and the documentation too
+	tests/beside.sh "purity compile" "plugin wasm-runner"
 	tests/beside.sh "--assume-old=plugin unit e2e" "wasm simulation"
 
 format: ## Check the formatting
@@ -97,11 +98,9 @@ advisories: ## Check the dependencies for known holes: no part of `make test`, a
 docs: ## Build the documentation alone; warnings are errors
 	RUSTDOCFLAGS="--deny warnings" cargo doc $(tests) --no-deps --lib
 
-compile: plugin ## Compile everything that is tested, with clippy and the documentation
-	@$(fetch)/wasm-bindgen.sh
+compile: ## Compile everything native that is tested, with clippy and the documentation
 	$(checked) test $(tests) --no-run --lib --bins --tests
 	$(checked) build $(tests) --bin envoy-autocert --test e2e --test cas
-	cargo test $(pure-wasm) --no-run
 
 unit: plugin ## Run the unit tests and the plugin's ABI tests, all but the simulation
 	ENVOY_AUTOCERT_WASM=$(abspath $(target)/envoy_autocert.wasm) $(checked) test $(tests) -- --skip what_never_happens
@@ -114,9 +113,11 @@ purity: ## Check the pure crates, which crate depends on which, and that no file
 	tests/purity.sh $(quick)
 	tests/circles.py
 
-wasm: ## Run the pure crates' tests as wasm, under Node
+wasm-runner:
 	@$(fetch)/wasm-targets.sh
 	@$(fetch)/wasm-bindgen.sh
+
+wasm: wasm-runner ## Run the pure crates' tests as wasm, under Node
 	CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER=$(CURDIR)/.tools/bin/wasm-bindgen-test-runner cargo test $(pure-wasm)
 
 e2e: tools plugin ## Run the end-to-end tests: make e2e ONLY=renewal for some of them
@@ -174,4 +175,4 @@ clean: ## Remove what was built and fetched
 	cargo clean
 	rm -rf .tools
 
-.PHONY: help build plugin demo test format lint licences advisories docs compile unit simulation purity wasm e2e cas envoys bench fuzz soak servers tools fmt clean
+.PHONY: help build plugin demo test format lint licences advisories docs compile unit simulation purity wasm-runner wasm e2e cas envoys bench fuzz soak servers tools fmt clean
