@@ -4,11 +4,13 @@
 set -uo pipefail
 
 log=$(mktemp)
-# A session of its own, so that all of it can be ended.
+# A session of its own, so that all of it can be ended. The arguments are several words on purpose.
+# shellcheck disable=SC2086
 setsid nice make $2 >"$log" 2>&1 &
 working=$!
 trap 'kill -- -"$working" 2>/dev/null; rm -f "$log"' EXIT
 
+# shellcheck disable=SC2086
 make $1 || exit
 wait "$working"
 status=$?

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The pure crates know no host: no clock, no I/O, no randomness of their own. That they call none of std's is for clippy
 # (disallowed-methods and disallowed-types in their clippy.toml); here it is checked that none of their dependencies
-# brings any, and that they build where there is no host at all: with these arguments to cargo. So are the arrows of the
+# brings any, and that they compile where there is no host at all: with these arguments to cargo. So are the arrows of the
 # architecture: which crate may depend on which.
 set -euo pipefail
 cd "$(dirname "$0")/.."

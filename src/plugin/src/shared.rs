@@ -186,7 +186,7 @@ fn parts<'a>(key: &'a str, value: &'a [u8]) -> [&'a [u8]; 3] {
     [key.as_bytes(), b"\n", value]
 }
 
-/// What signs with a key: made once, since the key costs as much as a short value.
+/// An HMAC that has its key, to be cloned for each signature: hashing the key costs as much as a short value.
 fn signer(key: &[u8]) -> Hmac<Sha256> {
     // HMAC takes keys of any length (RFC 2104 §3), so this never is the default.
     Hmac::new_from_slice(key).unwrap_or_else(|_| Hmac::new(&Default::default()))
